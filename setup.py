@@ -1,0 +1,57 @@
+"""Metadata of mmmed; what the tests run with is pinned in constraints.txt."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+root = Path(__file__).parent
+version = re.search(r"'(.+)'", (root / 'mmmed/version.py').read_text())
+
+setup(
+    name='mmmed',
+    version=version.group(1),
+    description='Medical imaging for OpenMMLab: from raw download to honest report',
+    long_description=(root / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['mmmed', 'mmmed.*']),
+    include_package_data=True,
+    zip_safe=False,
+    install_requires=[
+        'matplotlib',
+        'nibabel',
+        'numpy>=1.26',
+        'packaging',
+        'pillow',
+        'rich',
+        'scikit-learn',
+        'scipy',
+        'torch>=2.1',
+        'tqdm',
+    ],
+    extras_require={
+        # The host is an extra because its forks share import names, and because
+        # mmcv comes with (mmcv) or without (mmcv-lite) compiled operators.
+        'openmmlab': [
+            'ftfy',
+            'mmengine>=0.10.6',
+            'mmsegmentation>=1.2.2',
+            'openmim',
+            'regex',
+            'tensorboard',
+        ],
+        'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],
+        'test': [
+            'codespell',
+            'hypothesis',
+            'mypy',
+            'psutil',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'scikit-image',
+        ],
+    },
+)
