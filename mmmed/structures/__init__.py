@@ -1,0 +1,4 @@
+"""Plain data that crosses rooms; not here: file formats, array maths, training."""
+
+from .manifest import Case as Case
+from .manifest import Manifest as Manifest
