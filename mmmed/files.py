@@ -3,7 +3,9 @@
 Not here: reading or writing of any image format (``mmmed.io``).
 """
 
+import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -73,3 +75,22 @@ def hash_json(value: Any) -> str:
     """SHA-256 of a JSON value, independent of key order and white space."""
     text = json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_csv_atomic(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Tidy CSV: one row a mapping, columns in the order they first appear.
+
+    ``None`` and NaN become an empty cell; floats keep all their digits.
+
+    Args:
+        path: Target file.
+        rows: Flat mappings; without rows the file is empty.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval='', lineterminator='\n')
+    if columns:
+        writer.writeheader()
+    for row in rows:
+        writer.writerow({k: '' if v is None or v != v else v for k, v in row.items()})
+    write_text_atomic(path, stream.getvalue())
