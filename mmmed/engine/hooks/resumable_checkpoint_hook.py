@@ -69,7 +69,7 @@ class ResumableCheckpointHook(CheckpointHook):
             write_text_atomic(pointer, str(newest))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        keep: int = self.max_keep_ckpts
+        keep: int = self.max_keep_ckpts  # type: ignore[has-type]
         self.max_keep_ckpts = -1  # the host would remove before it writes
         try:
             super()._save_checkpoint_with_step(runner, step, meta)

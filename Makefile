@@ -1,0 +1,64 @@
+# make demo [DATA=folder]   raw head CT -> prepared -> trained -> tested -> report
+# make test                 lint, types and the whole test suite
+# make setup [MMCV=full]    the environment alone; MMCV=full compiles mmcv's operators
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+MMCV ?= lite
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# --- environment --------------------------------------------------------------------
+READY := .venv/.ready-$(MMCV)
+.PHONY: setup demo test lint bench clean
+setup: $(READY)
+
+$(READY): constraints.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 10))' || \
+	  { echo 'mmmed needs Python 3.10 or later (tested: 3.11); set PYTHON=...'; exit 2; }
+	@rm -f .venv/.ready-*
+	$(PYTHON) -m venv .venv
+	@# One resolver call: installed apart, openmim would downgrade setuptools.
+	pip install -c constraints.txt setuptools wheel ninja
+ifeq ($(MMCV),full)
+	pip install -c constraints.txt torch numpy
+	pip uninstall -y mmcv-lite
+	MMCV_WITH_OPS=1 pip install -c constraints.txt --no-build-isolation -v 'mmcv==2.1.0'
+	pip install -c constraints.txt -e '.[openmmlab,test]' setuptools
+else
+	pip install -c constraints.txt -e '.[openmmlab,test]' mmcv-lite setuptools
+endif
+	python -m mmmed.doctor
+	@touch $@
+
+# --- the main job, small ------------------------------------------------------------
+RECIPE := configs/unet/unet-s4-c16_fcn_1xb8-dicece-adamw-600i_cranium-256x256.py
+DEMO := work_dirs/demo/$(if $(DATA),$(notdir $(abspath $(DATA))),phantom)
+RAW := $(if $(DATA),$(abspath $(DATA)),$(DEMO)/raw)
+PREPARE ?=
+OPTIONS := $(foreach s,train val test,$(s)_dataloader.dataset.data_root=$(DEMO)/data)
+
+demo: $(READY)
+	$(if $(DATA),,python tools/make_phantom.py head-ct $(RAW))
+	python tools/prepare_dataset.py cranium $(RAW) --out $(DEMO)/data --overwrite $(PREPARE)
+	mim train mmseg $(RECIPE) --work-dir $(DEMO)/run --resume --cfg-options $(OPTIONS)
+	for split in train val; do \
+	  mim test mmseg $(RECIPE) --work-dir $(DEMO)/run \
+	    --checkpoint $$(ls -t $(DEMO)/run/best_*.pth | head -n 1) \
+	    --cfg-options $(OPTIONS) test_dataloader.dataset.split=$$split || exit 1; \
+	done
+	python tools/report.py $(DEMO)/run
+
+# --- checks -------------------------------------------------------------------------
+test: $(READY) lint
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy
+	codespell
+
+bench: $(READY)
+	for script in benchmarks/*.py; do python $$script || exit 1; done
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
