@@ -1,0 +1,3 @@
+"""Registered metrics, one class a module."""
+
+from .case_overlap_metric import CaseOverlapMetric as CaseOverlapMetric
