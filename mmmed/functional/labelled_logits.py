@@ -75,30 +75,6 @@ def prepare_labelled_logits(
     return LabelledLogits(logits, target, pixel_weight)
 
 
-def compute_probabilities(logits: Tensor, *, include_background: bool = True) -> Tensor:
-    """Class probabilities of one-channel (sigmoid) or K-channel (softmax) logits.
-
-    One channel ``z`` gives exactly what the two channels ``(0, z)`` give: every loss
-    and metric can treat binary models as two-class ones.
-
-    Args:
-        logits: Shape (N, K, *space).
-        include_background: Whether class 0 is kept.
-
-    Returns:
-        Values in [0, 1], shape (N, C, *space) with C = max(2, K), or one less without
-        background.
-    """
-    if logits.shape[1] == 1:
-        foreground = logits.sigmoid()
-        if not include_background:
-            return foreground
-        # sigmoid(-z) keeps the digits that 1 - sigmoid(z) loses near 1.
-        return torch.cat([(-logits).sigmoid(), foreground], dim=1)
-    prob = logits.softmax(dim=1)
-    return prob if include_background else prob[:, 1:]
-
-
 def compute_membership(target: Tensor, num_classes: int, first: int = 0) -> Tensor:
     """Which pixel belongs to which class (a one-hot code that allocates bools only).
 

@@ -10,11 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmmed.functional.labelled_logits import (
-    LabelledLogits,
-    compute_membership,
-    compute_probabilities,
-)
+from mmmed.functional.labelled_logits import LabelledLogits, compute_membership
+from mmmed.functional.probabilities import compute_probabilities
 
 
 class SoftCounts(NamedTuple):

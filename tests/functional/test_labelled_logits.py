@@ -3,7 +3,6 @@ import torch
 
 from mmmed.functional.labelled_logits import (
     compute_membership,
-    compute_probabilities,
     prepare_labelled_logits,
 )
 
@@ -73,23 +72,6 @@ def test_one_channel_means_two_classes(channels, classes):
 def test_misfit_is_refused_with_the_remedy(logits, target, weight, message):
     with pytest.raises(ValueError, match=message):
         prepare_labelled_logits(logits, target, weight)
-
-
-def test_one_channel_probabilities_equal_two_channel_ones(rng):
-    score = torch.from_numpy(rng.normal(size=(2, 1, 3, 4)) * 5)
-    pair = torch.cat([torch.zeros_like(score), score], dim=1)
-    for include_background, channels in ((True, 2), (False, 1)):
-        one = compute_probabilities(score, include_background=include_background)
-        two = compute_probabilities(pair, include_background=include_background)
-        assert one.shape == (2, channels, 3, 4)
-        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-15)
-
-
-def test_background_probability_keeps_its_digits():
-    prob = compute_probabilities(torch.full((1, 1, 1), 30.0))
-    torch.testing.assert_close(
-        prob[0, 0, 0], torch.tensor(9.357623e-14), rtol=1e-5, atol=0
-    )
 
 
 def test_membership_marks_each_class_in_three_dimensions():
