@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info
+from mmengine.dist import all_reduce_dict, get_dist_info
 from mmengine.runner import IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 
@@ -15,7 +15,7 @@ from mmmed.registry import LOOPS
 class ResumableIterLoop(IterBasedTrainLoop):
     """Iteration-based training that can be killed at any step and continued.
 
-    Three things differ from the host's ``IterBasedTrainLoop``:
+    Four things differ from the host's ``IterBasedTrainLoop``:
 
     - A resumed run moves the sampler to its position instead of loading and
       dropping all batches seen so far (hours late in a long training). The sampler
@@ -23,6 +23,8 @@ class ResumableIterLoop(IterBasedTrainLoop):
       one the host's way is used.
     - What torch draws in an iteration (dropout) depends on the seed, the iteration
       and the rank alone, not on what ran before.
+    - With several processes the logged losses are means over all of them; the host
+      logs those of the first, so its curve is not that of the doubled batch.
     - A checkpoint is written before the validation of the same iteration, so a
       resumed run repeats that validation; otherwise the best checkpoint could be
       missed.
@@ -53,7 +55,20 @@ class ResumableIterLoop(IterBasedTrainLoop):
             rank, _ = get_dist_info()
             key = np.random.SeedSequence((self.runner.seed, self._iter, rank))
             torch.manual_seed(int(key.generate_state(1)[0]))
-        super().run_iter(data_batch)
+        self.runner.call_hook(
+            'before_train_iter', batch_idx=self._iter, data_batch=data_batch
+        )
+        outputs = self.runner.model.train_step(
+            data_batch, optim_wrapper=self.runner.optim_wrapper
+        )
+        all_reduce_dict(outputs, op='mean')
+        self.runner.call_hook(
+            'after_train_iter',
+            batch_idx=self._iter,
+            data_batch=data_batch,
+            outputs=outputs,
+        )
+        self._iter += 1
 
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()
