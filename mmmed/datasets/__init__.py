@@ -1,0 +1,15 @@
+"""Prepared data for training: datasets, samplers and transforms.
+
+Not here: preparing the data (``mmmed.preparation``) and models.
+"""
+
+from .base_med_dataset import MedSegDataset as MedSegDataset
+from .cranium import CraniumDataset as CraniumDataset
+from .draw import Draw as Draw
+from .samplers import ForegroundSampler as ForegroundSampler
+from .transforms import LoadSlice as LoadSlice
+from .transforms import PackMedInputs as PackMedInputs
+from .transforms import RandomAffineSlice as RandomAffineSlice
+from .transforms import RandomCropSlice as RandomCropSlice
+from .transforms import RandomFlipSlice as RandomFlipSlice
+from .transforms import RandomIntensity as RandomIntensity

@@ -1,0 +1,77 @@
+"""DrawnTransform: first draw the parameters, then apply them.
+
+Not here: any particular transform.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+
+class DrawnTransform(BaseTransform):
+    """A random transform in two steps, so that what happened can be read and redone.
+
+    :meth:`draw` turns random numbers into named parameters; :meth:`apply` is a pure
+    function of the sample and these parameters. What was applied is listed in
+    ``results['applied']``, one dict per transform with its class name under ``type``;
+    a transform that was not applied adds nothing.
+
+    A transform never writes into the arrays it is given, because they may be shared.
+
+    Args:
+        prob: Probability that the transform is applied, in [0, 1].
+
+    Raises:
+        ValueError: ``prob`` is outside [0, 1], or the sample carries no ``rng``.
+    """
+
+    def __init__(self, prob: float = 1.0) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f'prob is {prob}, expected a probability in [0, 1]')
+        self.prob = prob
+
+    @abstractmethod
+    def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
+        """Parameters for one sample, as plain numbers, strings and booleans."""
+
+    @abstractmethod
+    def apply(self, results: dict, params: dict[str, Any]) -> dict:
+        """Sample with the parameters applied."""
+
+    def transform(self, results: dict) -> dict:
+        """Draw and apply; the host calls this."""
+        rng = results.get('rng')
+        if rng is None:
+            raise ValueError(
+                f"{type(self).__name__} needs a generator in results['rng'], got "
+                'none; use mmmed.MedSegDataset or put one there'
+            )
+        if rng.random() >= self.prob:
+            return results
+        params = self.draw(results, rng)
+        record = {'type': type(self).__name__, **params}
+        results['applied'] = [*results.get('applied', []), record]
+        return self.apply(results, params)
+
+    def __repr__(self) -> str:
+        values = ', '.join(f'{key}={value!r}' for key, value in vars(self).items())
+        return f'{type(self).__name__}({values})'
+
+
+def check_range(
+    name: str, value: Sequence[float], *, low: float, high: float
+) -> tuple[float, float]:
+    """A (least, largest) pair of floats within limits.
+
+    Raises:
+        ValueError: Not two numbers, reversed, or outside the limits.
+    """
+    first, last = (float(v) for v in value) if len(value) == 2 else (1.0, 0.0)
+    if not low <= first <= last <= high:
+        raise ValueError(
+            f'{name} is {value}, expected (least, largest) within [{low}, {high}]'
+        )
+    return first, last

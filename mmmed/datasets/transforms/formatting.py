@@ -1,0 +1,81 @@
+"""PackMedInputs: arrays of the pipeline to what the host's models take.
+
+Not here: anything that changes a value.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmmed.registry import TRANSFORMS
+
+META_KEYS = (
+    'case_id',
+    'patient_id',
+    'slice_index',
+    'sample_idx',
+    'img_path',
+    'seg_map_path',
+    'ori_shape',
+    'img_shape',
+    'pad_shape',
+    'img_padding_size',
+    'scale_factor',
+    'spacing',
+    'img_spacing',
+    'flip',
+    'flip_direction',
+)
+
+
+@TRANSFORMS.register_module()
+class PackMedInputs(BaseTransform):
+    """Tensors and a ``SegDataSample`` that remembers which case it is.
+
+    Required keys: ``img`` (H, W, C).
+
+    Used if present: ``gt_seg_map`` (Y, X) and the keys of ``meta_keys``.
+
+    Returns a dict of ``inputs``, shape (C, H, W), same type as ``img``, and
+    ``data_samples`` with ``gt_sem_seg`` of shape (1, Y, X), int64 as the host's losses
+    want it, and the metadata.
+
+    Args:
+        meta_keys: Keys to keep. ``'applied'`` is not among the default ones, because
+            copying the record of all drawn parameters costs more than packing.
+
+    Raises:
+        ValueError: ``img`` is not (H, W, C), or the label map is not (Y, X).
+    """
+
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
+        self.meta_keys = tuple(meta_keys)
+
+    def transform(self, results: dict) -> dict[str, Any]:
+        """Pack one sample; the host calls this."""
+        img = results['img']
+        if img.ndim != 3:
+            raise ValueError(f'img has shape {img.shape}, expected (H, W, C)')
+        # C, H, W; without a copy where there is one channel.
+        planes = np.ascontiguousarray(img.transpose(2, 0, 1))
+        sample = SegDataSample(
+            metainfo={key: results[key] for key in self.meta_keys if key in results}
+        )
+        if 'gt_seg_map' in results:
+            sample.gt_sem_seg = PixelData(data=_to_labels(results['gt_seg_map']))
+        return {'inputs': torch.from_numpy(planes), 'data_samples': sample}
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(meta_keys={self.meta_keys})'
+
+
+def _to_labels(seg: np.ndarray) -> torch.Tensor:
+    """Label map as int64, shape (1, Y, X)."""
+    if seg.ndim != 2:
+        raise ValueError(f'gt_seg_map has shape {seg.shape}, expected (Y, X)')
+    return torch.from_numpy(np.ascontiguousarray(seg)).to(torch.int64)[None]
