@@ -1,0 +1,12 @@
+"""Figures from arrays: overlays of masks on images, and plots of results.
+
+Nothing here opens a window or touches matplotlib's global state: every function
+returns a figure of its own. Not here: what to show (``mmmed.reporting``).
+"""
+
+from .figure import encode_figure as encode_figure
+from .overlay import plot_overlay as plot_overlay
+from .plots import plot_curves as plot_curves
+from .plots import plot_precision_recall as plot_precision_recall
+from .plots import plot_raincloud as plot_raincloud
+from .plots import plot_size_score as plot_size_score
