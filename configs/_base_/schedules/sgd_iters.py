@@ -11,13 +11,9 @@ optim_wrapper = dict(
 )
 # eta_min is 0: the host's 1e-4 would make a sweep's lowest rate a constant one.
 param_scheduler = [
-    dict(
-        type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False
-    )
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]
-train_cfg = dict(
-    type='mmmed.ResumableIterLoop', max_iters=max_iters, val_interval=500
-)
+train_cfg = dict(type='mmmed.ResumableIterLoop', max_iters=max_iters, val_interval=500)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
