@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_paths_are_absolute_for_a_relative_root(prepared, monkeypatch):
     monkeypatch.chdir(prepared.parent)
     item = MedSegDataset('prepared')[0]
     monkeypatch.chdir('/')
-    assert open(item['img_path'], 'rb').read(4) == b'\x89PNG'
+    assert Path(item['img_path']).is_file()
 
 
 def test_missing_manifest_names_the_command(tmp_path):

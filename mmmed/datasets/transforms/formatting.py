@@ -61,8 +61,9 @@ class PackMedInputs(BaseTransform):
         img = results['img']
         if img.ndim != 3:
             raise ValueError(f'img has shape {img.shape}, expected (H, W, C)')
-        # C, H, W; without a copy where there is one channel.
-        planes = np.ascontiguousarray(img.transpose(2, 0, 1))
+        # C, H, W; without a copy where there is one channel. Torch wants arrays that
+        # may be written.
+        planes = np.require(img.transpose(2, 0, 1), requirements=['C', 'W'])
         sample = SegDataSample(
             metainfo={key: results[key] for key in self.meta_keys if key in results}
         )
@@ -78,4 +79,4 @@ def _to_labels(seg: np.ndarray) -> torch.Tensor:
     """Label map as int64, shape (1, Y, X)."""
     if seg.ndim != 2:
         raise ValueError(f'gt_seg_map has shape {seg.shape}, expected (Y, X)')
-    return torch.from_numpy(np.ascontiguousarray(seg)).to(torch.int64)[None]
+    return torch.from_numpy(seg.astype(np.int64))[None]
