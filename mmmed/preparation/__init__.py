@@ -1,0 +1,7 @@
+"""Raw download to prepared folder: offline, re-runnable, no training code."""
+
+from .base import BasePreparer as BasePreparer
+from .base import Outcome as Outcome
+from .cranium import CraniumPreparer as CraniumPreparer
+from .findings import Finding as Finding
+from .findings import InputError as InputError
