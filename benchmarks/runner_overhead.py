@@ -11,13 +11,28 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 
 RECIPE = 'configs/unet/unet-s4-c16_fcn_1xb8-dicece-adamw-600i_cranium-256x256.py'
+
+
+@DATASETS.register_module()
+class BenchmarkNothing(torch.utils.data.Dataset):
+    """A dataset of one empty sample."""
+
+    metainfo: ClassVar[dict] = {}
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> dict:
+        return {}
 
 
 def make_batch(channels: int, size: int, batch: int) -> dict:
@@ -41,6 +56,7 @@ def make_batch(channels: int, size: int, batch: int) -> dict:
 def build_runner(config: Config, work_dir: str) -> Runner:
     """The recipe's runner, without validation and checkpoints."""
     config.work_dir = work_dir
+    config.experiment_name = config.visualizer.name = Path(work_dir).name
     for name in ('val', 'test'):
         for part in ('dataloader', 'evaluator', 'cfg'):
             config.pop(f'{name}_{part}', None)
@@ -50,9 +66,12 @@ def build_runner(config: Config, work_dir: str) -> Runner:
     config.default_hooks.pop('run_record')
     config.train_cfg.max_iters = 10**6
     config.log_level = 'WARNING'
-    config.train_dataloader = torch.utils.data.DataLoader(
-        [0], batch_size=None, collate_fn=lambda _: None
-    )
+    # The loop wants a loader; the batches come from the benchmark.
+    config.train_dataloader = {
+        'batch_size': 1,
+        'dataset': {'type': 'BenchmarkNothing'},
+        'sampler': {'type': 'DefaultSampler'},
+    }
     return Runner.from_cfg(config)
 
 
@@ -101,6 +120,7 @@ def main() -> None:
             )
             runner.call_hook('before_run')
             runner.call_hook('before_train')
+            runner.call_hook('before_train_epoch')
             batches = iter(lambda b=batch: b, None)
             bare, ours = [], []
             optimizer = torch.optim.AdamW(runner.model.parameters(), lr=1e-4)

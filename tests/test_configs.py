@@ -31,7 +31,9 @@ def test_every_type_of_ours_resolves(path):
     import mmmed.registry as registry
 
     tables = [t for t in vars(registry).values() if getattr(t, 'scope', '') == 'mmmed']
-    ours = {t for t in find_types(Config.fromfile(path)._cfg_dict) if t.startswith('mmmed.')}
+    ours = {
+        t for t in find_types(Config.fromfile(path)._cfg_dict) if t.startswith('mmmed.')
+    }
     assert ours, 'a recipe of mmmed uses something of mmmed'
     for name in ours:
         found = [t for t in tables if t.get(name) is not None]

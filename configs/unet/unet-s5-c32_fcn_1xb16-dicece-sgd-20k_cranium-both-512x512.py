@@ -1,6 +1,6 @@
 """The primitive recipe on brain and bone window, two input channels.
 
-Prepare with: python tools/prepare_dataset.py cranium RAW --out data/cranium-both --window both
+Prepare with --window both into data/cranium-both (tools/prepare_dataset.py).
 Command: mim train mmseg configs/unet/<this file>
 """
 
