@@ -1,3 +1,5 @@
 """Networks and losses that a config can name with the prefix ``mmmed.``."""
 
+from . import decode_heads as decode_heads
 from . import losses as losses
+from . import segmentors as segmentors

@@ -60,6 +60,12 @@ model = dict(
         align_corners=False,
         ignore_index=255,
         loss_decode=dict(type='mmmed.DiceCELoss'),
+        # Starts at p = 0.01 (Lin et al. 2017, section 4.1) and not at 0.5: the first
+        # steps need not drive millions of healthy pixels down before a lesion shows.
+        init_cfg=dict(
+            type='Normal',
+            override=dict(type='Normal', name='conv_seg', std=0.2, bias_prob=0.01),
+        ),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole', size_divisor=16),

@@ -1,0 +1,3 @@
+"""Heads that turn feature maps into logits."""
+
+from .med_fcn_head import MedFCNHead as MedFCNHead
