@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 
+from mmmed.datasets.transforms import LoadSlice, PackMedInputs
+from mmmed.io.png import read_image, write_image
 from mmmed.registry import MODELS
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'models' / 'unet2d.py'
@@ -40,6 +43,20 @@ def test_real_sizes_are_predicted_on_their_own_grid(build_unet, make_sample, sha
         (sample,) = build_unet().test_step(batch)
     assert sample.pred_sem_seg.data.shape == (1, *shape)
     assert set(sample.pred_sem_seg.data.unique().tolist()) <= {0, 1}
+
+
+@pytest.mark.data
+def test_real_slices_are_predicted_on_their_own_grid(build_unet, sample_data, tmp_path):
+    paths = sorted((sample_data / 'head_ct_ich').glob('Patients_CT/*/brain/*.jpg'))
+    load, pack = LoadSlice(size=(512, 512), resize_seg=False), PackMedInputs()
+    for path in (paths[0], paths[-1]):
+        grey = np.atleast_3d(read_image(path))[..., 0]  # some are stored as RGB
+        write_image(tmp_path / 'slice.png', grey)
+        results = {'img_path': str(tmp_path / 'slice.png'), 'seg_fields': []}
+        batch = {key: [value] for key, value in pack(load(results)).items()}
+        with torch.no_grad():
+            (sample,) = build_unet().test_step(batch)
+        assert sample.pred_sem_seg.data.shape == (1, *grey.shape) == (1, 650, 650)
 
 
 def test_pixels_reach_the_network_between_zero_and_one(build_unet, make_sample):

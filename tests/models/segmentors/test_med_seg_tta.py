@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks.test_time_aug_hook import build_runner_with_tta
 from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder, SegTTAModel
 from torch import nn
@@ -15,6 +16,7 @@ from torch import nn
 from mmmed.files import hash_file
 from mmmed.io.png import write_image, write_label
 from mmmed.models.segmentors import MedSegTTAModel
+from mmmed.registry import MODELS
 from mmmed.structures.manifest import Case, Manifest
 
 
@@ -132,6 +134,16 @@ def test_distributed_wrapper_is_looked_through(build_echo, make_views, image):
     tta = MedSegTTAModel(Wrapper(without_normalisation(build_echo())))
     (sample,) = tta.test_step(make_views([image]))
     assert torch.equal(sample.pred_sem_seg.data, (image > 0).long())
+
+
+def test_checkpoint_of_the_segmentor_is_loaded(build_unet, unet_config, tmp_path):
+    # As the host's tools/test.py --tta does it: the model's dict becomes `module`.
+    trained = build_unet()
+    torch.save({'state_dict': trained.state_dict()}, tmp_path / 'iter_1.pth')
+    tta = MODELS.build({'type': 'mmmed.MedSegTTAModel', 'module': unet_config})
+    load_checkpoint(tta, str(tmp_path / 'iter_1.pth'), strict=True)
+    for name, value in trained.state_dict().items():
+        assert torch.equal(tta.module.state_dict()[name], value)
 
 
 class Collect(Hook):
