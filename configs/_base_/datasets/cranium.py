@@ -10,7 +10,7 @@ data_root = 'data/cranium'
 image_size = (512, 512)
 
 train_pipeline = [
-    # Decoded slices are kept in data_root/.slice_cache (1.3 GB for all of them).
+    # Decoded slices are kept in data_root/.slice_cache (0.7 GB for all of them).
     dict(type='mmmed.LoadSlice', size=image_size, cache_dir='auto'),
     dict(type='mmmed.RandomFlipSlice', prob=0.5, direction='horizontal'),
     dict(type='mmmed.RandomAffineSlice', angle_deg=15.0, scale=(0.9, 1.1), prob=0.8),

@@ -46,8 +46,7 @@ class PackMedInputs(BaseTransform):
     want it, and the metadata.
 
     Args:
-        meta_keys: Keys to keep. ``'applied'`` is not among the default ones, because
-            copying the record of all drawn parameters costs more than packing.
+        meta_keys: Keys to keep. Add ``'applied'`` to have what was drawn.
 
     Raises:
         ValueError: ``img`` is not (H, W, C), or the label map is not (Y, X).
@@ -64,9 +63,12 @@ class PackMedInputs(BaseTransform):
         # C, H, W; without a copy where there is one channel. Torch wants arrays that
         # may be written.
         planes = np.require(img.transpose(2, 0, 1), requirements=['C', 'W'])
-        sample = SegDataSample(
-            metainfo={key: results[key] for key in self.meta_keys if key in results}
-        )
+        sample = SegDataSample()
+        for key in self.meta_keys:
+            if key in results:
+                # set_metainfo() would copy every value deeply, at the price of the
+                # whole packing; nothing here is shared with another sample.
+                sample.set_field(results[key], key, field_type='metainfo')
         if 'gt_seg_map' in results:
             sample.gt_sem_seg = PixelData(data=_to_labels(results['gt_seg_map']))
         return {'inputs': torch.from_numpy(planes), 'data_samples': sample}

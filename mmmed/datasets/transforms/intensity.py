@@ -11,13 +11,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmmed.datasets.transforms.base import DrawnTransform, check_range
+from mmmed.datasets.transforms.base import (
+    DrawnTransform,
+    check_range,
+    draw_log_uniform,
+    draw_uniform,
+)
 from mmmed.registry import TRANSFORMS
 
 # Grey levels over which a mapping runs into the saturated ends.
 _RAMP = 16
-# The bank of noise: side in pixels, and grey levels per standard deviation.
-_BANK_SIDE = 1024
+_TO_RAMP = np.linspace(0, 1, _RAMP + 1)
+_LEVELS = np.linspace(0, 1, 256)
+# The bank of noise: its length, and grey levels per standard deviation.
+_BANK_SIZE = 1 << 20
 _BANK_STD = 32.0
 
 
@@ -65,11 +72,11 @@ class RandomIntensity(DrawnTransform):
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
         """Gain, offset, gamma, noise level, and the part of the noise bank to use."""
         return {
-            'gain': float(np.exp(rng.uniform(*np.log(self.gain)))),
-            'offset': float(rng.uniform(*self.offset)),
-            'gamma': float(np.exp(rng.uniform(*np.log(self.gamma)))),
-            'noise_std': float(rng.uniform(*self.noise_std)),
-            'noise_at': [int(k) for k in rng.integers(_BANK_SIDE, size=2)],
+            'gain': draw_log_uniform(rng, *self.gain),
+            'offset': draw_uniform(rng, *self.offset),
+            'gamma': draw_log_uniform(rng, *self.gamma),
+            'noise_std': draw_uniform(rng, *self.noise_std),
+            'noise_at': int(rng.integers(_BANK_SIZE)),
         }
 
     def apply(self, results: dict, params: dict[str, Any]) -> dict:
@@ -80,51 +87,47 @@ class RandomIntensity(DrawnTransform):
         table = build_table(params['gain'], params['offset'], params['gamma'])
         mapped = cv2.LUT(img, table).reshape(img.shape)
         if params['noise_std'] > 0:
-            mapped = _add_noise(mapped, params['noise_std'], params['noise_at'])
+            _add_noise(mapped, params['noise_std'], params['noise_at'])
         results['img'] = mapped
         return results
 
 
 def build_table(gain: float, offset: float, gamma: float) -> np.ndarray:
     """New grey level of each old one, shape (256,), uint8; see RandomIntensity."""
-    levels = np.linspace(0, 1, 256) ** gamma
-    table = np.clip(gain * (levels - 0.5) + 0.5 + offset, 0, 1)
-    table[: _RAMP + 1] = np.linspace(0, table[_RAMP], _RAMP + 1)
-    table[-_RAMP - 1 :] = np.linspace(table[-_RAMP - 1], 1, _RAMP + 1)
+    table = gain * (_LEVELS**gamma - 0.5) + (0.5 + offset)
+    table = np.minimum(np.maximum(table, 0), 1)
+    table[: _RAMP + 1] = table[_RAMP] * _TO_RAMP
+    table[-_RAMP - 1 :] = 1 - (1 - table[-_RAMP - 1]) * _TO_RAMP[::-1]
     return np.rint(255 * table).astype(np.uint8)
 
 
-def _add_noise(img: np.ndarray, std: float, at: Sequence[int]) -> np.ndarray:
-    """Image plus Gaussian noise where it is not saturated, shape (H, W, C)."""
-    height, width, channels = img.shape
-    planes = img.reshape(height, width * channels)
-    noise = _take_noise(at, height, width * channels)
+def _add_noise(img: np.ndarray, std: float, at: int) -> None:
+    """Add Gaussian noise in place where an image is not saturated."""
+    planes = img.reshape(img.shape[0], -1)
+    noise = _take_noise(at, planes.size).reshape(planes.shape)
     scale = std / _BANK_STD
     noisy = cv2.addWeighted(planes, 1.0, noise, scale, -128 * scale)
     # Air and bone are saturated: noise that the window hides must not appear.
-    inside = cv2.inRange(planes, 1, 254)
-    return cv2.copyTo(noisy, inside, planes.copy()).reshape(img.shape)
+    cv2.copyTo(noisy, cv2.inRange(planes, 1, 254), planes)
 
 
-def _take_noise(at: Sequence[int], height: int, width: int) -> np.ndarray:
-    top, left = at
+def _take_noise(at: int, count: int) -> np.ndarray:
     bank = _build_noise_bank()
-    if height > _BANK_SIDE or width > _BANK_SIDE:
-        repeats = -(-height // _BANK_SIDE), -(-width // _BANK_SIDE)
-        bank = np.tile(bank, repeats)
-    return bank[top : top + height, left : left + width]
+    if at + count > bank.size:
+        bank = np.resize(bank, at + count)
+    return bank[at : at + count]
 
 
 @functools.cache
 def _build_noise_bank() -> np.ndarray:
-    """Fixed Gaussian noise around 128, wrapped, uint8.
+    """Fixed Gaussian noise around 128, twice in a row, uint8.
 
     Drawing a quarter of a million normal numbers for every sample would cost more
-    than all other transforms together, so one realisation is kept and a random part
-    of it is scaled. It repeats itself after ``_BANK_SIDE`` pixels, and a window that
-    starts anywhere in the first period fits into two.
+    than all other transforms together, so one realisation is kept and a random
+    stretch of it is scaled. It repeats itself after ``_BANK_SIZE`` numbers, as many
+    as a slice of 1024 x 1024 pixels has.
     """
     rng = np.random.default_rng(20200114)
-    normal = rng.standard_normal((_BANK_SIDE, _BANK_SIDE), dtype=np.float32)
-    tile = np.clip(np.rint(128 + _BANK_STD * normal), 0, 255).astype(np.uint8)
-    return np.tile(tile, (2, 2))
+    normal = rng.standard_normal(_BANK_SIZE, dtype=np.float32)
+    levels = np.clip(np.rint(128 + _BANK_STD * normal), 0, 255).astype(np.uint8)
+    return np.tile(levels, 2)

@@ -6,7 +6,6 @@ decoded slices (``slice_cache``) are beside this.
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -49,7 +48,8 @@ class LoadSlice(BaseTransform):
         cache_dir: Folder for decoded slices; ``'auto'`` for ``.slice_cache`` in the
             prepared folder, None to decode every time. Entries are found by the
             content hashes of the manifest, so an outdated one is never used. A case
-            takes H * W * (C + 1) bytes: 2501 slices at 512 x 512 are 1.3 GB.
+            takes little more than H * W * C bytes: 2501 slices at 512 x 512 are
+            0.7 GB.
 
     Raises:
         FileNotFoundError: An image file is absent.
@@ -133,7 +133,7 @@ class LoadSlice(BaseTransform):
                     "cache_dir='auto' needs results['data_root'], got none; use "
                     'mmmed.MedSegDataset or give a folder'
                 )
-            folder = str(Path(results['data_root']) / '.slice_cache')
+            folder = f'{results["data_root"]}/.slice_cache'
         if folder not in self._caches:
             self._caches[folder] = SliceCache(folder)
         return self._caches[folder]

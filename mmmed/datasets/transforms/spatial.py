@@ -4,13 +4,19 @@ Not here: crops (``cropping``), fitting an image to a size (``loading``), grey v
 (``intensity``).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from mmmed.datasets.transforms.base import DrawnTransform, check_range
+from mmmed.datasets.transforms.base import (
+    DrawnTransform,
+    check_range,
+    draw_log_uniform,
+    draw_uniform,
+)
 from mmmed.registry import TRANSFORMS
 
 
@@ -114,10 +120,10 @@ class RandomAffineSlice(DrawnTransform):
         """Angle, magnification, and shift (Y, X) in pixels."""
         height, width = results['img'].shape[:2]
         return {
-            'angle_deg': float(rng.uniform(-self.angle_deg, self.angle_deg)),
-            'scale': float(np.exp(rng.uniform(*np.log(self.scale)))),
+            'angle_deg': draw_uniform(rng, -self.angle_deg, self.angle_deg),
+            'scale': draw_log_uniform(rng, *self.scale),
             'shift': [
-                float(rng.uniform(-self.shift, self.shift) * n) for n in (height, width)
+                draw_uniform(rng, -self.shift, self.shift) * n for n in (height, width)
             ],
         }
 
@@ -150,14 +156,16 @@ def build_affine(
     Returns:
         Shape (2, 3), float64, for OpenCV's column vectors (x, y, 1).
     """
-    center_xy = np.array([shape[1] - 1, shape[0] - 1]) / 2
-    angle = np.deg2rad(angle_deg)
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    angle = math.radians(angle_deg)
     # The y axis points down, so this turns counter-clockwise as one sees it.
-    linear = scale * np.array(
-        [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    a, b = scale * math.cos(angle), scale * math.sin(angle)
+    return np.array(
+        [
+            [a, b, x + shift[1] - a * x - b * y],
+            [-b, a, y + shift[0] + b * x - a * y],
+        ]
     )
-    offset = center_xy + np.array([shift[1], shift[0]]) - linear @ center_xy
-    return np.column_stack([linear, offset])
 
 
 def _map_arrays(results: dict, change: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -202,7 +210,8 @@ def _find_target(
     seg: np.ndarray, forward: np.ndarray, fill: int
 ) -> tuple[int, int, int, int]:
     """Box left, top, right, bottom that holds all labels but the fill once moved."""
-    x, y, width, height = cv2.boundingRect((seg != fill).view(np.uint8))
+    differs = seg if fill == 0 else (seg != fill).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(differs)
     if not width:
         return 0, 0, 0, 0
     # Half a pixel around the outermost centres, and one more for rounding.

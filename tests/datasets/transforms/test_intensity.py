@@ -3,7 +3,7 @@ import pytest
 
 from mmmed.datasets.transforms.intensity import RandomIntensity, build_table
 
-STILL = {'gain': 1.0, 'offset': 0.0, 'gamma': 1.0, 'noise_std': 0.0, 'noise_at': [0, 0]}
+STILL = {'gain': 1.0, 'offset': 0.0, 'gamma': 1.0, 'noise_std': 0.0, 'noise_at': 0}
 
 
 def test_still_parameters_change_nothing(make_sample):
@@ -22,8 +22,8 @@ def test_still_parameters_change_nothing(make_sample):
         # 2 * (204 - 127.5) + 127.5 = 280.5, beyond white
         ((2.0, 0.0, 1.0), 204, 255),
         ((2.0, 0.0, 1.0), 40, 0),
-        # Half of the way from 0 to the value at level 16: (16 + 51) / 2
-        ((1.0, 0.2, 1.0), 8, 34),
+        # A quarter of the way from 0 to the value at level 16: (16 + 51) / 4
+        ((1.0, 0.2, 1.0), 4, 17),
         # Half of the way from the value at 239, 239 - 51 = 188, to 255
         ((1.0, -0.2, 1.0), 247, 222),
     ],
@@ -41,8 +41,8 @@ def test_air_stays_black_bone_white_and_order_is_kept(gain, offset, gamma):
     assert (np.diff(table) >= 0).all()
 
 
-def apply_noise(img, std, at=(5, 9)):
-    params = STILL | {'noise_std': std, 'noise_at': list(at)}
+def apply_noise(img, std, at=5):
+    params = STILL | {'noise_std': std, 'noise_at': at}
     return RandomIntensity().apply({'img': img}, params)['img'].astype(int)
 
 
@@ -65,7 +65,7 @@ def test_noise_is_gaussian_of_the_stated_width(shape, std):
 
 def test_noise_depends_on_its_place():
     img = np.full((50, 40, 1), 120, np.uint8)
-    first, second = apply_noise(img, 5, (5, 9)), apply_noise(img, 5, (6, 9))
+    first, second = apply_noise(img, 5, at=5), apply_noise(img, 5, at=45)
     assert np.array_equal(first[1:], second[:-1])
     assert not np.array_equal(first, second)
 

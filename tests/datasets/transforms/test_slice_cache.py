@@ -39,6 +39,22 @@ def test_round_trip(tmp_path, shape, with_seg):
     assert_same(decoded, cache.read('a'))
 
 
+@pytest.mark.parametrize('rows', [[0] * 5, [0, 0, 1, 0, 0], [1, 2, 2, 0, 255], [7]])
+def test_label_rows_are_folded_without_loss(tmp_path, rows):
+    seg = np.repeat(np.array(rows, np.uint8)[:, None], 3, axis=1)
+    seg[-1, 0] = 9
+    decoded = make_slice()._replace(seg=seg)
+    SliceCache(tmp_path).write('a', decoded)
+    assert_same(decoded, SliceCache(tmp_path).read('a'))
+
+
+def test_empty_label_map_costs_nearly_nothing(tmp_path):
+    decoded = make_slice(shape=(64, 64, 1))._replace(seg=np.zeros((64, 64), np.uint8))
+    SliceCache(tmp_path).write('a', decoded)
+    # 64 * 64 pixels, one label row, one length, 14 words, the lead of the format.
+    assert (tmp_path / 'a.npy').stat().st_size == 4096 + 64 + 8 + 14 * 8 + 128
+
+
 def test_what_is_read_is_fresh(tmp_path):
     cache = SliceCache(tmp_path)
     cache.write('a', make_slice())
@@ -84,9 +100,10 @@ DAMAGES = {
     'magic': damage_byte(1),
     'shape': damage_byte(128 + 8),
     'padding': damage_byte(128 + 8 * 9),
-    'sum': damage_byte(128 + 8 * 12),
-    'first pixel': damage_byte(128 + 8 * 13),
-    'last pixel': damage_byte(-6),
+    'number of rows': damage_byte(128 + 8 * 12),
+    'sum': damage_byte(128 + 8 * 13),
+    'first pixel': damage_byte(128 + 8 * 14),
+    'last label row': damage_byte(-8),
     'zeros': lambda path: path.write_bytes(bytes(len(path.read_bytes()))),
     'pickle': store_pickle,
     'object array': store_object_array,
