@@ -180,7 +180,8 @@ def format_facts(summary: Mapping[str, Any]) -> list[str]:
     if table:
         lines += [
             f'table: {table["slices"]} slices, {table["positive_slices"]} positive, '
-            f'{table["patients"]} patients (published: {expected["slices"] or "?"}, '
+            f'{table["patients"]} patients '
+            f'(whole data set: {expected["slices"] or "?"}, '
             f'{expected["positive_slices"]}, {expected["patients"]})',
             f'listed but not here: {absent["slices"]} slices, '
             f'{absent["positive_slices"]} positive, of {absent["patients"]} patients '

@@ -1,0 +1,7 @@
+"""Generated data with known truth, so that everything runs without a download."""
+
+from .ct_ich_raw import write_jpeg_release as write_jpeg_release
+from .ct_ich_raw import write_nifti_release as write_nifti_release
+from .head_ct import HeadPhantom as HeadPhantom
+from .head_ct import make_cohort as make_cohort
+from .head_ct import make_head as make_head
