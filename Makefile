@@ -30,7 +30,7 @@ endif
 	@touch $@
 
 # --- the main job, small ------------------------------------------------------------
-RECIPE := configs/unet/unet-s4-c16_fcn_1xb8-dicece-adamw-600i_cranium-256x256.py
+RECIPE := configs/unet/unet-s4-c16-stride2_fcn_1xb4-dicece-adamw-900i_cranium-256x256.py
 DEMO := work_dirs/demo/$(if $(DATA),$(notdir $(abspath $(DATA))),phantom)
 RAW := $(if $(DATA),$(abspath $(DATA)),$(DEMO)/raw)
 PREPARE ?=

@@ -61,7 +61,11 @@ class ResumableIterLoop(IterBasedTrainLoop):
         outputs = self.runner.model.train_step(
             data_batch, optim_wrapper=self.runner.optim_wrapper
         )
-        all_reduce_dict(outputs, op='mean')
+        # Only losses are sure to exist in every process: other values may depend on
+        # what the local batch shows.
+        losses = {k: v for k, v in outputs.items() if 'loss' in k}
+        all_reduce_dict(losses, op='mean')
+        outputs.update(losses)
         self.runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,

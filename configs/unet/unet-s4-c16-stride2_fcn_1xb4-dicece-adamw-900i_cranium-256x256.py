@@ -1,5 +1,7 @@
 """A small U-Net that a CPU trains in minutes: the recipe of "make demo".
 
+The network works at half resolution; its logits are enlarged to the label's size.
+
 Command: mim train mmseg configs/unet/<this file>
 """
 
@@ -9,7 +11,7 @@ model = dict(
     backbone=dict(
         base_channels=16,
         num_stages=4,
-        strides=(1, 1, 1, 1),
+        strides=(2, 1, 1, 1),
         enc_num_convs=(2, 2, 2, 2),
         dec_num_convs=(2, 2, 2),
         downsamples=(True, True, True),
@@ -31,11 +33,11 @@ test_pipeline = [
     dict(type='mmmed.LoadSlice', size=image_size, resize_seg=False),
     dict(type='mmmed.PackMedInputs'),
 ]
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
-max_iters = 600
+max_iters = 900
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.01)
 )

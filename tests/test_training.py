@@ -1,0 +1,201 @@
+"""Real processes: mim, SIGKILL and resume, two processes against one."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmmed.checkpoint import load_checkpoint_safely
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = next((ROOT / 'configs/unet').glob('unet-s4-c16-stride2*cranium-256x256.py'))
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('training')]
+
+
+def make_options(data, **changes):
+    options = {
+        **{f'{s}_dataloader.dataset.data_root': data for s in ('train', 'val', 'test')},
+        'train_dataloader.num_workers': 0,
+        'val_dataloader.num_workers': 0,
+        'test_dataloader.num_workers': 0,
+        'model.backbone.base_channels': 8,
+        'model.decode_head.in_channels': 8,
+        'model.decode_head.channels': 8,
+        'train_cfg.max_iters': 8,
+        'train_cfg.val_interval': 4,
+        'default_hooks.checkpoint.interval': 2,
+        'default_hooks.checkpoint.max_keep_ckpts': -1,
+        'default_hooks.logger.interval': 1,
+        'train_dataloader.batch_size': 2,
+        # Dropout would show whether random numbers are restored.
+        'model.decode_head.dropout_ratio': 0.3,
+    }
+    options.update({k.replace('__', '.'): v for k, v in changes.items()})
+    return [f'{k}={v}' for k, v in options.items()]
+
+
+def start(command, *arguments, cwd, **kwargs):
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    environment.pop('PYTHONPATH', None)
+    binaries = str(Path(sys.executable).parent)
+    environment['PATH'] = binaries + os.pathsep + environment['PATH']
+    return subprocess.Popen(
+        [command, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **kwargs,
+    )
+
+
+def run(command, *arguments, cwd):
+    process = start(command, *arguments, cwd=cwd)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output[-3000:]
+    return output
+
+
+def read_losses(work_dir):
+    losses = {}
+    for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            if 'loss' in row:
+                losses[row['step']] = row['loss']
+    return losses
+
+
+def read_weights(work_dir, step=8):
+    return load_checkpoint_safely(Path(work_dir) / f'iter_{step}.pth')['state_dict']
+
+
+@pytest.fixture(scope='module')
+def data(prepared_head_ct):
+    return prepared_head_ct
+
+
+@pytest.fixture(scope='module')
+def straight(data, tmp_path_factory):
+    """One uninterrupted run through mim, from another folder, by absolute path."""
+    folder = tmp_path_factory.mktemp('straight')
+    options = make_options(data)
+    arguments = ('train', 'mmseg', RECIPE, '--work-dir', folder / 'run')
+    run('mim', *arguments, '--cfg-options', *options, cwd=folder)
+    return folder / 'run'
+
+
+def test_mim_train_writes_what_a_run_needs(straight):
+    assert sorted(p.name for p in straight.glob('iter_*.pth')) == [
+        f'iter_{i}.pth' for i in (2, 4, 6, 8)
+    ]
+    assert len(list(straight.glob('best_overlap_dice_patient_hemorrhage_*.pth'))) == 1
+    record = json.loads((straight / 'run.json').read_text())
+    assert record['seed'] == 0
+    assert record['seconds'] > 0
+    assert len(record['config_sha256']) == len(record['manifest_sha256']) == 64
+    assert sorted(read_losses(straight)) == list(range(1, 9))
+    assert list(straight.glob('*/vis_data/events.out.tfevents.*'))
+
+
+def test_mim_test_writes_the_evaluation_folder(straight, data, tmp_path):
+    shutil.copytree(straight, tmp_path / 'run')
+    for extra in ((), ('--tta',)):
+        run(
+            'mim', 'test', 'mmseg', RECIPE, '--work-dir', tmp_path / 'run',
+            '--checkpoint', tmp_path / 'run/iter_8.pth', *extra,
+            '--cfg-options', *make_options(data), cwd=tmp_path,
+        )  # fmt: skip
+        folder = tmp_path / 'run/evaluation/val'
+        summary = json.loads((folder / 'summary.json').read_text())
+        assert 0 <= summary['metrics']['overlap/dice_pooled_hemorrhage'] <= 1
+        cases = (folder / 'cases.csv').read_text().splitlines()
+        predictions = list((folder / 'pred').glob('*.png'))
+        assert len(cases) - 1 == len(predictions) > 0
+        assert (folder / 'run.json').is_file()
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize('kill_after', [3, 5, 6])
+def test_killed_run_resumes_to_the_same_bits(straight, data, tmp_path, kill_after):
+    # Data come from two workers here and from none in the uninterrupted run.
+    options = make_options(data, train_dataloader__num_workers=2)
+    arguments = ('train', 'mmseg', RECIPE, '--work-dir', tmp_path / 'run', '--resume')
+    process = start('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
+    deadline = time.monotonic() + 200
+    while kill_after not in read_losses(tmp_path / 'run'):
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / 'run/iter_8.pth').exists()
+
+    run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
+    resumed, expected = read_weights(tmp_path / 'run'), read_weights(straight)
+    assert sorted(resumed) == sorted(expected)
+    assert all(torch.equal(resumed[k], expected[k]) for k in expected)
+    assert read_losses(tmp_path / 'run') == read_losses(straight)
+
+
+def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
+    curves, weights = [], []
+    for batch, launcher in ((4, ()), (2, ('--launcher', 'pytorch', '--gpus', '2'))):
+        folder = tmp_path / f'batch{batch}'
+        options = make_options(
+            data,
+            train_dataloader__batch_size=batch,
+            model__decode_head__dropout_ratio=0.0,
+        )
+        arguments = ('train', 'mmseg', RECIPE, '--work-dir', folder, *launcher)
+        run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
+        curves.append(read_losses(folder))
+        weights.append(read_weights(folder))
+    assert sorted(curves[0]) == sorted(curves[1]) == list(range(1, 9))
+    # Sums of gradients are rounded in another order; nothing else may differ.
+    for step, loss in curves[0].items():
+        assert curves[1][step] == pytest.approx(loss, rel=2e-4), step
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
+
+
+def test_two_processes_test_like_one(straight, data, tmp_path):
+    tables = []
+    for name, launcher in (('one', ()), ('two', ('--launcher', 'pytorch', '-G', '2'))):
+        run(
+            'mim', 'test', 'mmseg', RECIPE, '--work-dir', tmp_path / name,
+            '--checkpoint', straight / 'iter_8.pth', *launcher,
+            '--cfg-options', *make_options(data), cwd=tmp_path,
+        )  # fmt: skip
+        tables.append((tmp_path / name / 'evaluation/val/cases.csv').read_text())
+    assert tables[0] == tables[1]
+
+
+def test_gridsearch_of_the_learning_rate(data, tmp_path):
+    run(
+        'mim', 'gridsearch', 'mmseg', RECIPE, '--work-dir', tmp_path / 'sweep',
+        '--search-args', '--optim_wrapper.optimizer.lr 0.01 0.001 0.0001',
+        '--cfg-options', *make_options(data, train_cfg__max_iters=1), cwd=tmp_path,
+    )  # fmt: skip
+    runs = sorted(p.name for p in tmp_path.glob('sweep_search_*'))
+    assert runs == [f'sweep_search_optim_wrapper.optimizer.lr_{v}' for v in
+                    ('0.0001', '0.001', '0.01')]  # fmt: skip
+
+
+def test_ema_can_be_switched_on(data, tmp_path):
+    options = make_options(
+        data, train_cfg__max_iters=2, default_hooks__ema__type='EMAHook'
+    )
+    arguments = ('train', 'mmseg', RECIPE, '--work-dir', tmp_path / 'run')
+    run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
+    checkpoint = load_checkpoint_safely(tmp_path / 'run/iter_2.pth')
+    assert any(k.startswith('module.') for k in checkpoint['ema_state_dict'])
