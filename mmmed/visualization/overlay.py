@@ -72,10 +72,11 @@ def plot_overlay(
     truth = np.where(scored, target, 0)
     guess = np.where(scored, pred, 0)
     any_mask = (truth > 0) | (guess > 0)
-    whole = find_window(grey > grey.min() + 0.08 * np.ptp(grey), any_mask)
-    detail = find_detail(any_mask, whole)
     rows = 4 // columns
     step = tuple(spacing) if spacing is not None else (1.0, 1.0)
+    body = find_window(grey > grey.min() + 0.08 * np.ptp(grey), any_mask)
+    whole = widen_window(body, grey.shape, step[0] / step[1])
+    detail = find_detail(any_mask, whole)
     ratio = (whole[1] - whole[0]) * step[0] / ((whole[3] - whole[2]) * step[1])
     figure = create_figure(2.6 * columns, 2.6 * rows * ratio + 0.62)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -126,6 +127,28 @@ def find_window(*masks: NDArray[np.bool_], margin: int = 8) -> Window:
         max(0, int(columns[0]) - margin),
         min(joined.shape[1], int(columns[-1]) + 1 + margin),
     )
+
+
+def widen_window(window: Window, shape: tuple[int, ...], aspect: float) -> Window:
+    """The window made as square, in mm, as the image allows; panels look alike.
+
+    Args:
+        window: Inside the image.
+        shape: Rows and columns of the image.
+        aspect: Height of a pixel over its width.
+    """
+    height, width = window[1] - window[0], window[3] - window[2]
+    side = max(height * aspect, width)
+    top, bottom = _widen(window[0], window[1], shape[0], round(side / aspect))
+    left, right = _widen(window[2], window[3], shape[1], round(side))
+    return top, bottom, left, right
+
+
+def _widen(start: int, stop: int, size: int, length: int) -> tuple[int, int]:
+    """Grow a range to a length around its centre, inside [0, size)."""
+    length = min(max(length, stop - start), size)
+    start = min(max((start + stop - length) // 2, 0), size - length)
+    return start, start + length
 
 
 def find_detail(mask: NDArray[np.bool_], whole: Window) -> Window:

@@ -95,7 +95,7 @@ def test_texts_of_the_figure() -> None:
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert {'R', 'L', '5 mm'} <= set(texts)
     assert figure.get_suptitle() == 'case $1'
-    titles = [axis.get_title() for axis in figure.axes]
+    titles = [axis.get_title('left') for axis in figure.axes]
     assert titles[:3] == ['image', 'truth', 'prediction']
 
 

@@ -1,0 +1,6 @@
+"""From the folder of a finished run to a report that people read.
+
+Not here: measuring (``mmmed.evaluation``); drawing (``mmmed.visualization``).
+"""
+
+from .report import write_report as write_report
