@@ -57,8 +57,8 @@ class Exposure:
         return {
             HELD_OUT: 'held out',
             SEEN: 'seen in training',
-            MIXED: f'{len(self.seen)} of {self.num_patients} patients seen in training',
-            UNKNOWN: 'not known whether seen in training',
+            MIXED: 'partly seen in training',
+            UNKNOWN: 'perhaps seen in training',
         }[self.kind]
 
     def as_dict(self) -> dict[str, Any]:

@@ -88,7 +88,7 @@ dd { margin: 0; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, tr.level { break-after: avoid; }
   .card, .findings li, tr { break-inside: avoid; }
   .cases, .plots { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }

@@ -65,7 +65,7 @@ def test_no_manifest_and_impossible_fold_are_unknown(run) -> None:
     exposure = judge_exposure(evaluation, TrainingPart('train', 9))
     assert (exposure.kind, exposure.label) == (
         'unknown',
-        'not known whether seen in training',
+        'perhaps seen in training',
     )
 
 
