@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmmed.functional.labelled_logits import LabelledLogits, compute_membership
+from mmmed.functional.process_sum import sum_over_processes
 
 
 def compute_cross_entropy(data: LabelledLogits) -> Tensor:
@@ -62,7 +63,7 @@ def compute_label_weight(data: LabelledLogits, class_weight: Sequence[float]) ->
 
 
 def average_pixels(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean over all pixels of the batch.
+    """Weighted mean over all pixels of the batch, of all processes.
 
     Args:
         values: Shape (N, *space).
@@ -71,8 +72,9 @@ def average_pixels(values: Tensor, weight: Tensor) -> Tensor:
     Returns:
         ``sum(weight values) / sum(weight)``; 0 with zero gradient if all weights are 0.
     """
-    total = weight.sum()
-    return (values * weight).sum() / torch.where(total > 0, total, 1.0)
+    terms = torch.stack([(values * weight).sum(), weight.sum()])
+    costs, total = sum_over_processes(terms)
+    return costs / torch.where(total > 0, total, 1.0)
 
 
 def _sign_by_target(data: LabelledLogits) -> Tensor:

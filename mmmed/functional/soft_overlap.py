@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmmed.functional.labelled_logits import LabelledLogits, compute_membership
 from mmmed.functional.probabilities import compute_probabilities
+from mmmed.functional.process_sum import sum_over_processes
 
 
 class SoftCounts(NamedTuple):
@@ -38,7 +39,8 @@ def compute_soft_counts(
     Args:
         data: Output of :func:`prepare_labelled_logits`.
         include_background: Whether class 0 is counted.
-        pool_batch: Sum over the batch too: R = 1, otherwise R = N.
+        pool_batch: Sum over the batch (of all processes) too: R = 1, otherwise
+            R = N.
 
     Returns:
         Counts in pixels (times weight); ``tp + fn`` is the size of the class.
@@ -55,8 +57,10 @@ def compute_soft_counts(
     fn = _sum_pixels((1 - prob) * inside, dims)
     is_counted = _sum_pixels(weight, dims) > 0
     if pool_batch:
-        tp, fp, fn = (term.sum(0, keepdim=True) for term in (tp, fp, fn))
-        is_counted = is_counted.any(0, keepdim=True)
+        terms = torch.stack([tp, fp, fn]).sum(1, keepdim=True)
+        tp, fp, fn = sum_over_processes(terms)
+        counted_rows = is_counted.to(prob.dtype).sum(0, keepdim=True)
+        is_counted = sum_over_processes(counted_rows) > 0
     return SoftCounts(tp, fp, fn, is_counted)
 
 
@@ -129,7 +133,9 @@ def compute_focal_power(error: Tensor, *, gamma: float, knee: float = 1e-6) -> T
 def average_class_errors(
     error: Tensor, is_counted: Tensor, class_weight: Sequence[float] | None = None
 ) -> Tensor:
-    """Weighted mean over rows and classes; rows without a counted pixel are left out.
+    """Weighted mean over rows and classes, of all processes.
+
+    Rows without a counted pixel are left out.
 
     Args:
         error: Shape (R, C).
@@ -142,8 +148,9 @@ def average_class_errors(
     share = is_counted.to(error.dtype).expand_as(error)
     if class_weight is not None:
         share = share * error.new_tensor(class_weight)
-    total = share.sum()
-    return (error * share).sum() / torch.where(total > 0, total, 1.0)
+    terms = torch.stack([(error * share).sum(), share.sum()])
+    errors, total = sum_over_processes(terms)
+    return errors / torch.where(total > 0, total, 1.0)
 
 
 def _sum_pixels(values: Tensor, dims: tuple[int, ...]) -> Tensor:

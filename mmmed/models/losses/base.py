@@ -21,7 +21,8 @@ class SegmentationLoss(nn.Module, metaclass=ABCMeta):
     (foreground) and label 0 is background. K > 1: softmax over labels 0..K-1. Half
     precision is raised to float32. Pixels of ``ignore_index`` take no part, neither
     above nor below a fraction line; if every pixel is ignored the loss is 0 with zero
-    gradient. The mean is the only reduction.
+    gradient. The mean is the only reduction. Sums run over all processes of a
+    distributed training, so W processes train exactly like one with W times the batch.
 
     Args:
         loss_name: Key in the training log; must start with ``loss_`` or MMEngine
@@ -116,11 +117,10 @@ class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
     """A loss that averages one error per class and image (or per class and batch).
 
     Args:
-        batch_dice: Sum pixel counts over the batch before forming the score. False
-            gives every image the same say and makes the loss of a batch the mean of
-            the losses of its halves (two processes = one with the doubled batch, as
-            long as both halves hold valid images); True suits batches where most
-            images hold no lesion.
+        batch_dice: Sum pixel counts over the batch (of all processes) before forming
+            the score. False gives every image the same say; an image without lesion
+            then pushes all probabilities to 0, harder than one with a lesion pulls,
+            so that slices of which most show none are better trained with True.
         include_background: Whether class 0 counts like the others.
         smooth: Pixels added above and below the fraction line, >= 0.
         **kwargs: See :class:`SegmentationLoss`.
