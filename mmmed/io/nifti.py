@@ -91,7 +91,8 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 
 
 def _load(path: Path) -> nib.Nifti1Image:
-    image = nib.load(path)
+    # No memory map: a file that changes later must not change, or crash, its reader.
+    image = nib.load(path, mmap=False)
     if not isinstance(image, nib.Nifti1Image):
         raise ValueError(f'it is {type(image).__name__}')
     _check_header(image)

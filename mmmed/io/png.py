@@ -80,13 +80,11 @@ def squeeze_grey(array: NDArray, tolerance: int = 0) -> NDArray | None:
     first = array[..., 0]
     for channel in (1, 2):
         other = array[..., channel]
-        if tolerance == 0:
-            agrees = np.array_equal(first, other)
-        else:
-            # Signed, so that unsigned differences cannot wrap around.
-            difference = first.astype(np.int32) - other
-            agrees = int(np.abs(difference).max(initial=0)) <= tolerance
-        if not agrees:
+        if np.array_equal(first, other):
+            continue
+        # Signed, so that unsigned differences cannot wrap around.
+        difference = np.abs(first.astype(np.int32) - other)
+        if int(difference.max(initial=0)) > tolerance:
             return None
     return np.ascontiguousarray(first)
 

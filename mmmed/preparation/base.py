@@ -10,6 +10,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -166,7 +167,7 @@ class BasePreparer(ABC):
         if workers < 1:
             raise InputError(f'--workers is {workers}, expected 1 or more')
         raw, out = check_folders(raw, out)
-        plan = self.discover(raw)
+        plan = self._discover(raw)
         stop_if_strict(plan.findings, strict)
         self._check_patients(
             {task.patient_id for task in plan.tasks}, raw, plan.findings
@@ -183,6 +184,14 @@ class BasePreparer(ABC):
             records = self._convert_all(work, hashes, None, {})
             return Outcome('checked', out, self._split(work, records, metainfo)[1])
         return self._write(work, hashes, metainfo, out)
+
+    def _discover(self, raw: Path) -> Plan:
+        try:
+            return self.discover(raw)
+        except OSError as error:
+            raise InputError(
+                f'{raw}: cannot be read ({error}); check its permissions'
+            ) from error
 
     def _write(
         self,
@@ -235,15 +244,16 @@ class BasePreparer(ABC):
             return {'task': task.name, 'key': key, 'records': records}, False
 
         records: list[Record] = []
-        for result in work.map('Converting', run, work.tasks):
-            if isinstance(result, Finding):
-                work.report(result)
-                continue
-            entry, reused = result
-            work.reused += reused
-            if space and not reused:
-                space.append(entry)
-            records += [Record(**item) for item in entry['records']]
+        with closing(work.map('Converting', run, work.tasks)) as results:
+            for result in results:
+                if isinstance(result, Finding):
+                    work.report(result)
+                    continue
+                entry, reused = result
+                work.reused += reused
+                if space and not reused:
+                    space.append(entry)
+                records += [Record(**item) for item in entry['records']]
         if work.reused:
             logger.info(
                 'took over %d of %d from an interrupted run',

@@ -72,6 +72,8 @@ def read_diagnoses(path: Path) -> dict[tuple[str, int], Diagnosis]:
         if not any(cell.strip() for cell in cells):
             continue
         try:
+            if len(cells) != len(header):
+                raise ValueError(f'{len(cells)} cells, expected {len(header)}')
             key, diagnosis = _read_row(dict(zip(header, cells, strict=True)))
         except ValueError as error:
             raise InputError(f'{path}, line {number}: {error}; {_REMEDY}') from error

@@ -51,6 +51,7 @@ def binarize_mask(mask: NDArray, *, white: float = 255) -> BinaryMask:
     if 1e-3 < high <= THRESHOLD:
         raise ValueError(f'the brightest mask value is {high:g}, expected 0 or 255')
     middle = (grey > _MIDDLE[0]) & (grey < _MIDDLE[1])
+    # Surrounded by middle greys on all eight sides, in each slice.
     neighbourhood = np.ones((1,) * (middle.ndim - 2) + (3, 3), dtype=bool)
     core = int(np.count_nonzero(binary_erosion(middle, neighbourhood)))
     visible = int(np.count_nonzero(grey > _MIDDLE[0]))

@@ -59,7 +59,10 @@ def make_case(record: Record, split: str, fold: int, extra: Mapping[str, Any]) -
 
 def is_whole(entry: Mapping[str, Any], space: Workspace) -> bool:
     """Whether all files of a journal entry are there, unharmed."""
-    records = [Record(**item) for item in entry['records']]
+    try:
+        records = [Record(**item) for item in entry['records']]
+    except (KeyError, TypeError):  # written by another version
+        return False
     return all(
         space.holds(r.img_name, r.sha256['img'])
         and space.holds(r.seg_name, r.sha256['seg'])

@@ -1,8 +1,9 @@
 """Running over many files: threads, progress, hashes, and findings in order."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,8 +42,12 @@ class Work:
 
     def map(
         self, title: str, function: Callable[[_T], _R], items: Iterable[_T]
-    ) -> Iterator[_R]:
-        """Results in the order of the items, however many threads work on them."""
+    ) -> Generator[_R, None, None]:
+        """Results in the order of the items, however many threads work on them.
+
+        Close the generator when leaving early: only then the threads have ended, and
+        none writes into a folder that is being removed.
+        """
         items = list(items)
         executor = ThreadPoolExecutor(self._workers)
         try:
@@ -58,10 +63,11 @@ class Work:
         paths = sorted({p for t in self.tasks for p in t.sources.values()})
         paths += list(self.plan.inputs)
         hashes: dict[Path, str] = {}
-        for path, result in zip(paths, self.map('Checking', _hash, paths), strict=True):
-            if isinstance(result, str):
-                hashes[path] = result
-            else:
+        with closing(self.map('Checking', _hash, paths)) as results:
+            for path, result in zip(paths, results, strict=True):
+                if isinstance(result, str):
+                    hashes[path] = result
+                    continue
                 name = path.relative_to(self.plan.root).as_posix()
                 problem = f'cannot be read ({result.strerror})'
                 self.report(Finding(name, problem, 'check its permissions and medium'))

@@ -83,6 +83,13 @@ def test_big_endian_files_become_native(tmp_path, array_xyz):
     assert volume.array[2, 1, 4] == array_xyz[4, 1, 2]
 
 
+def test_a_read_volume_does_not_follow_its_file(tmp_path, array_xyz):
+    path = save(tmp_path / 'x.nii', array_xyz)
+    volume = read_volume(path)
+    path.write_bytes(b'')
+    assert volume.array[2, 1, 4] == array_xyz[4, 1, 2]
+
+
 def test_a_fourth_axis_of_one_is_dropped(tmp_path, array_xyz):
     path = save(tmp_path / 'x.nii', array_xyz[..., None])
     assert read_volume(path).array.shape == (3, 4, 5)
