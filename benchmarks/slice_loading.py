@@ -16,10 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 import cv2
 import numpy as np
 import torch
+from mmengine.dataset import default_collate, pseudo_collate
+from mmengine.registry import DefaultScope
+from torch.utils.data import DataLoader, Dataset
 
 import mmmed.compat  # noqa: F401  (the host's datasets do not import without it)
 from mmmed.datasets import Draw, MedSegDataset
@@ -52,7 +56,8 @@ HOST_LIKE_OURS = [
 FLIP = {'type': 'mmmed.RandomFlipSlice', 'prob': 0.5}
 AFFINE = {'type': 'mmmed.RandomAffineSlice', 'prob': 0.8}
 INTENSITY = {'type': 'mmmed.RandomIntensity', 'prob': 0.8}
-PACK = {'type': 'mmmed.PackMedInputs'}
+PACK = {'type': 'mmmed.PackMedInputs', 'label_dtype': 'uint8'}
+PACK_INT64 = {'type': 'mmmed.PackMedInputs'}
 
 
 def load_slice(cache_dir: str | None) -> dict:
@@ -61,6 +66,7 @@ def load_slice(cache_dir: str | None) -> dict:
 
 
 OURS = [load_slice('auto'), FLIP, AFFINE, INTENSITY, PACK]
+OURS_INT64 = [*OURS[:-1], PACK_INT64]
 OURS_ALWAYS = [
     load_slice('auto'),
     FLIP,
@@ -89,6 +95,7 @@ def main() -> int:
         print(f'OpenCV {cv2.__version__}, NumPy {np.__version__}, one thread\n')
         ratio = compare_pipelines(root, count, args.rounds)
         compare_stages(root, count, args.rounds)
+        compare_loaders(root)
     if args.require is not None and ratio < args.require:
         print(f'ratio {ratio:.1f} is below the required {args.require:g}')
         return 1
@@ -113,6 +120,7 @@ def compare_pipelines(root: Path, count: int, rounds: int) -> float:
         'host, grey, augmented like ours': make_host(root, HOST_LIKE_OURS, 'images'),
         'ours, cache on': make_ours(root, OURS),
         'ours, cache on, all applied always': make_ours(root, OURS_ALWAYS),
+        'ours, cache on, int64 labels': make_ours(root, OURS_INT64),
         'ours, cache on, augmented like host': make_ours(root, OURS_LIKE_HOST),
         'ours, cache on, no augmentation': make_ours(root, [OURS[0], PACK]),
         'ours, cache off': make_ours(root, OURS_UNCACHED),
@@ -153,6 +161,45 @@ def compare_stages(root: Path, count: int, rounds: int) -> None:
         print(f'  {"sum":38}{before:10.3f}\n')
 
 
+def compare_loaders(root: Path) -> None:
+    """Print what a slice costs through one worker process, both processes' CPU.
+
+    Here the transfer counts: a sample travels through shared memory, and int64 label
+    maps are most of it.
+    """
+    variants: dict[str, tuple] = {
+        'host, grey files': (build_host(root, HOST, 'images'), pseudo_collate),
+        'ours, cache on': (build_ours(root, OURS), pseudo_collate),
+        'ours, int64 labels': (build_ours(root, OURS_INT64), pseudo_collate),
+        'ours, default_collate': (build_ours(root, OURS), default_collate),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(3):
+        for name, (dataset, collate) in variants.items():
+            start = read_cpu_seconds()
+            loader = DataLoader(
+                dataset,
+                batch_size=16,
+                num_workers=1,
+                sampler=[k % len(dataset) for k in range(320)],
+                collate_fn=collate,
+            )
+            for _batch in loader:
+                pass
+            del loader
+            spent[name].append(1e3 * (read_cpu_seconds() - start) / 320)
+    base = min(spent['host, grey files'])
+    print(f'{"one worker, batches of 16":40}{"ms/slice":>10}{"host / it":>16}')
+    for name, values in spent.items():
+        print(f'{name:40}{min(values):10.2f}{base / min(values):16.1f}')
+
+
+def read_cpu_seconds() -> float:
+    """CPU time of this process and of its ended children."""
+    usages = [getrusage(w) for w in (RUSAGE_SELF, RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def measure(
     variants: dict[str, Callable[[int], object]], count: int, rounds: int
 ) -> dict[str, list[float]]:
@@ -171,17 +218,28 @@ def measure(
 
 def make_ours(root: Path, pipeline: list) -> Callable[[int], object]:
     """Reader of the n-th draw through our dataset."""
-    dataset = MedSegDataset(str(root), split='train', pipeline=pipeline)
+    dataset = build_ours(root, pipeline)
     return lambda draw: dataset[Draw(draw % len(dataset), draw=draw)]
 
 
 def make_host(root: Path, pipeline: list, images: str) -> Callable[[int], object]:
     """Reader of the n-th draw through the host's dataset."""
-    from mmengine.registry import DefaultScope
+    dataset = build_host(root, pipeline, images)
+    return lambda draw: dataset[draw % len(dataset)]
+
+
+def build_ours(root: Path, pipeline: list) -> MedSegDataset:
+    """Our dataset."""
+    return MedSegDataset(str(root), split='train', pipeline=pipeline)
+
+
+def build_host(root: Path, pipeline: list, images: str) -> Dataset:
+    """The host's dataset."""
+    # Only importable once mmmed.compat has mended mmcv.
     from mmseg.datasets import BaseSegDataset
 
     with DefaultScope.overwrite_default_scope('mmseg'):
-        dataset = BaseSegDataset(
+        return BaseSegDataset(
             data_root=str(root),
             data_prefix={'img_path': f'{images}/train', 'seg_map_path': 'masks/train'},
             img_suffix='.png',
@@ -189,7 +247,6 @@ def make_host(root: Path, pipeline: list, images: str) -> Callable[[int], object
             metainfo={'classes': ('background', 'hemorrhage')},
             pipeline=pipeline,
         )
-    return lambda draw: dataset[draw % len(dataset)]
 
 
 def write_slices(root: Path, count: int) -> Path:

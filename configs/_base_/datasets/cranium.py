@@ -15,7 +15,8 @@ train_pipeline = [
     dict(type='mmmed.RandomFlipSlice', prob=0.5, direction='horizontal'),
     dict(type='mmmed.RandomAffineSlice', angle_deg=15.0, scale=(0.9, 1.1), prob=0.8),
     dict(type='mmmed.RandomIntensity', noise_std=(0.0, 6.0), prob=0.8),
-    dict(type='mmmed.PackMedInputs'),
+    # Bytes halve the work per slice; a loss of the host's needs label_dtype='int64'.
+    dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 # The label map keeps its original size: that is where predictions are compared.
 test_pipeline = [

@@ -25,6 +25,18 @@ def test_packs_planes_labels_and_facts(make_sample, channels):
     assert 'rng' not in meta
 
 
+def test_labels_as_bytes_are_the_same_labels(make_sample):
+    sample = make_sample()
+    target = PackMedInputs(label_dtype='uint8')(sample)['data_samples'].gt_sem_seg.data
+    assert (target.dtype, target.shape) == (torch.uint8, (1, 24, 16))
+    assert np.array_equal(target[0].numpy(), sample['gt_seg_map'])
+
+
+def test_refuses_other_label_types():
+    with pytest.raises(ValueError, match="label_dtype is 'int32'"):
+        PackMedInputs(label_dtype='int32')
+
+
 def test_unlabelled_image(make_sample):
     sample = make_sample()
     del sample['gt_seg_map']
