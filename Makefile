@@ -30,19 +30,21 @@ endif
 	@touch $@
 
 # --- the main job, small ------------------------------------------------------------
-RECIPE := configs/unet/unet-s4-c16-stride2_fcn_1xb4-dicece-adamw-900i_cranium-256x256.py
+RECIPE := configs/unet/unet-s4-c16_fcn_1xb4-crop-dicece-adamw-1200i_cranium-256x256.py
 DEMO := work_dirs/demo/$(if $(DATA),$(notdir $(abspath $(DATA))),phantom)
 RAW := $(if $(DATA),$(abspath $(DATA)),$(DEMO)/raw)
 PREPARE ?=
 OPTIONS := $(foreach s,train val test,$(s)_dataloader.dataset.data_root=$(DEMO)/data)
 
 demo: $(READY)
-	$(if $(DATA),,python tools/make_phantom.py head-ct $(RAW))
+	@test -d $(RAW) || $(if $(DATA),{ echo 'DATA=$(DATA) is no folder'; exit 2; },\
+	  { rm -rf $(RAW).part; python tools/make_phantom.py head-ct $(RAW).part && \
+	  mv $(RAW).part $(RAW); })
 	python tools/prepare_dataset.py cranium $(RAW) --out $(DEMO)/data --overwrite $(PREPARE)
 	mim train mmseg $(RECIPE) --work-dir $(DEMO)/run --resume --cfg-options $(OPTIONS)
 	for split in train val; do \
 	  mim test mmseg $(RECIPE) --work-dir $(DEMO)/run \
-	    --checkpoint $$(ls -t $(DEMO)/run/best_*.pth | head -n 1) \
+	    --checkpoint $$(cat $(DEMO)/run/last_checkpoint) \
 	    --cfg-options $(OPTIONS) test_dataloader.dataset.split=$$split || exit 1; \
 	done
 	python tools/report.py $(DEMO)/run

@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 
-RECIPE = 'configs/unet/unet-s4-c16-stride2_fcn_1xb4-dicece-adamw-900i_cranium-256x256.py'
+RECIPE = 'configs/unet/unet-s4-c16_fcn_1xb4-crop-dicece-adamw-1200i_cranium-256x256.py'
 
 
 @DATASETS.register_module()

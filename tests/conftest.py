@@ -22,3 +22,16 @@ def sample_data() -> Path:
     if not folder.is_dir():
         pytest.skip('real images absent: set MMMED_SAMPLE_DATA to their folder')
     return folder
+
+
+@pytest.fixture(scope='session')
+def prepared_head_ct(tmp_path_factory) -> Path:
+    """A small generated head-CT data set, prepared as a user would."""
+    from mmmed.phantoms import make_cohort, write_jpeg_release
+    from mmmed.preparation import CraniumPreparer
+
+    folder = tmp_path_factory.mktemp('head_ct')
+    write_jpeg_release(folder / 'raw', make_cohort(5, slices=4, size=64, seed=1))
+    preparer = CraniumPreparer(num_folds=2, seed=0)
+    preparer.prepare(folder / 'raw', folder / 'prepared', quiet=True)
+    return folder / 'prepared'

@@ -15,7 +15,7 @@ import torch
 from mmmed.checkpoint import load_checkpoint_safely
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = next((ROOT / 'configs/unet').glob('unet-s4-c16-stride2*cranium-256x256.py'))
+RECIPE = next((ROOT / 'configs/unet').glob('unet-s4-c16_*cranium-256x256.py'))
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('training')]
 
 
@@ -155,6 +155,9 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
             data,
             train_dataloader__batch_size=batch,
             model__decode_head__dropout_ratio=0.0,
+            # Adam divides tiny gradients by themselves, which blows rounding up.
+            optim_wrapper__optimizer__type='SGD',
+            optim_wrapper__optimizer__lr=0.05,
         )
         arguments = ('train', 'mmseg', RECIPE, '--work-dir', folder, *launcher)
         run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
@@ -163,9 +166,9 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
     assert sorted(curves[0]) == sorted(curves[1]) == list(range(1, 9))
     # Sums of gradients are rounded in another order; nothing else may differ.
     for step, loss in curves[0].items():
-        assert curves[1][step] == pytest.approx(loss, rel=2e-4), step
+        assert curves[1][step] == pytest.approx(loss, rel=1e-5), step
     for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
 
 
 def test_two_processes_test_like_one(straight, data, tmp_path):

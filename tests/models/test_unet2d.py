@@ -90,21 +90,6 @@ def test_prediction_does_not_depend_on_the_batch(build_unet, make_sample):
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_gradient_of_a_batch_is_the_mean_of_its_halves(build_unet, make_sample):
-    """Two processes of one image each step like one process of two."""
-    gradients = []
-    for parts in ([slice(0, 2)], [slice(0, 1), slice(1, 2)]):
-        model = build_unet().train()
-        for part in parts:
-            batch = make_batch((48, 32), make_sample)
-            data = {key: value[part] for key, value in batch.items()}
-            data = model.data_preprocessor(data, training=True)
-            loss, _ = model.parse_losses(model(**data, mode='loss'))
-            (loss / len(parts)).backward()
-        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
-    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
-
-
 def test_first_guess_is_one_percent_lesion(build_unet):
     with torch.no_grad():
         prob = build_unet()(torch.zeros(1, 1, 32, 32)).sigmoid()

@@ -59,7 +59,9 @@ model = dict(
         norm_cfg=norm_cfg,
         align_corners=False,
         ignore_index=255,
-        loss_decode=dict(type='mmmed.DiceCELoss'),
+        # Over the batch: most slices show no lesion, and a Dice of such a slice alone
+        # teaches the network to predict nothing at all.
+        loss_decode=dict(type='mmmed.DiceCELoss', batch_dice=True),
         # Starts at p = 0.01 (Lin et al. 2017, section 4.1) and not at 0.5: the first
         # steps need not drive millions of healthy pixels down before a lesion shows.
         init_cfg=dict(
