@@ -119,11 +119,15 @@ def draw_curves(content: Content) -> Iterator[Plot]:
         else ' Dotted: resumed.' if log.resumed_at
         else ''
     )  # fmt: skip
-    losses = [name for name in log.list_names('train') if 'loss' in name]
-    if losses:
-        curves = {name: log.get_series('train', name) for name in losses[:MAX_CURVES]}
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    for name in log.list_names('train'):
+        series = log.get_series('train', name)
+        # With a single part, its curve would hide that of the sum.
+        if 'loss' in name and series not in curves.values():
+            curves[name] = series
+    if curves:
         figure = plot_curves(
-            curves,
+            dict(list(curves.items())[:MAX_CURVES]),
             title='Training loss',
             xlabel='iteration',
             ylabel='loss',

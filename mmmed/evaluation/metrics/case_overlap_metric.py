@@ -44,8 +44,9 @@ class CaseOverlapMetric(BaseMetric):
 
     Returned keys, after the prefix ``overlap/``, shares in [0, 1]:
 
-    - ``{dice,iou,precision,recall}_{image,positive_image,patient,pooled}_<class>``
-      for every class but the background (the first);
+    - ``{dice,iou,precision,recall}_{image,patient,pooled}_<class>`` and
+      ``dice_positive_image_<class>`` (images whose truth holds the class), for every
+      class but the background (the first);
     - ``{hit,disjoint,missed,false_alarm,both_empty}_{image,patient}_<class>``:
       numbers of cases, see :func:`mmmed.functional.overlap.label_outcomes`;
     - ``detection_{sensitivity,specificity}_{image,patient}``: is any foreground
@@ -97,6 +98,7 @@ class CaseOverlapMetric(BaseMetric):
         self.confidence = confidence
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.summary: dict[str, Any] = {}
+        self._announced: list[str] = []  # undefined numbers, told once
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count each image of a batch; only plain integers are kept."""
@@ -154,7 +156,8 @@ class CaseOverlapMetric(BaseMetric):
         self.summary = self._summarize(counts, patients)
         metrics = _flatten(self.summary)
         undefined = [name for name, value in metrics.items() if math.isnan(value)]
-        if undefined:
+        if undefined and undefined != self._announced:
+            self._announced = undefined
             MMLogger.get_current_instance().warning(
                 'no case is behind %s: NaN', ', '.join(undefined)
             )
@@ -271,7 +274,9 @@ def _flatten(summary: Mapping[str, Any]) -> dict[str, float]:
     for label, levels in summary['structures'].items():
         suffix = re.sub(r'\W+', '_', label)
         for level in LEVELS:
-            for name in SCORE_NAMES:
+            # The log line is long enough; the summary has every score of this level.
+            names = ('dice',) if level == 'positive_image' else SCORE_NAMES
+            for name in names:
                 value = levels['scores'][level][name]['value']
                 metrics[f'{name}_{level}_{suffix}'] = _to_number(value)
         for level, outcomes in levels['outcomes'].items():
