@@ -30,7 +30,7 @@ train_pipeline = [
     dict(type='mmmed.RandomAffineSlice', angle_deg=10.0, scale=(0.9, 1.1), prob=0.5),
     dict(type='mmmed.RandomIntensity', prob=0.5),
     dict(type='mmmed.RandomCropSlice', size=crop_size, foreground_prob=0.5),
-    dict(type='mmmed.PackMedInputs'),
+    dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 test_pipeline = [
     dict(type='mmmed.LoadSlice', size=image_size, resize_seg=False),
