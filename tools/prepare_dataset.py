@@ -16,6 +16,8 @@ import sys
 from mmmed.preparation import BasePreparer, InputError, Outcome
 from mmmed.registry import PREPARERS
 
+OWN = 'of a window of your own, for the NIfTI release'
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line, one subcommand for each data set."""
@@ -28,14 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add_common_arguments(cranium)
     cranium.add_argument('--window', choices=('brain', 'bone', 'both'), default='brain')
-    for name in ('level', 'width'):
-        cranium.add_argument(
-            f'--window-{name}',
-            dest=f'window_{name}_hu',
-            type=float,
-            metavar='HU',
-            help=f'another window {name}, for the NIfTI release',
-        )
+    add = cranium.add_argument
+    add('--window-level', dest='window_level_hu', type=float, metavar='HU', help=OWN)
+    add('--window-width', dest='window_width_hu', type=float, metavar='HU', help=OWN)
     return parser.parse_args(argv)
 
 

@@ -9,6 +9,7 @@ import errno
 import json
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -24,12 +25,12 @@ from mmmed.preparation.findings import (
     check_folders,
     stop_if_strict,
 )
+from mmmed.preparation.partition import Partition
 from mmmed.preparation.parts import Outcome, Plan, Record, Slice, Task
-from mmmed.preparation.splits import assert_disjoint, split_holdout, split_kfold
 from mmmed.preparation.storage import is_whole, make_case, plan_links, store_slice
 from mmmed.preparation.summary import count_parts, format_findings, format_parts
 from mmmed.preparation.work import Work
-from mmmed.preparation.workspace import Workspace, recover
+from mmmed.preparation.workspace import Workspace, discard_leftovers, recover
 from mmmed.structures import Case, Manifest
 from mmmed.structures.manifest import SCHEMA_VERSION
 
@@ -66,16 +67,12 @@ class BasePreparer(ABC):
         num_folds: int = 5,
         seed: int = 0,
     ) -> None:
-        if not 0 < val_ratio < 1:
-            raise InputError(f'--val-ratio is {val_ratio}, expected between 0 and 1')
-        if num_folds < 2:
-            raise InputError(f'--folds is {num_folds}, expected 2 or more')
-        if seed < 0:
-            raise InputError(f'--seed is {seed}, expected 0 or more')
-        self.val_ratio = None if val_patients else val_ratio
-        self.val_patients = sorted({self.name_patient(p) for p in val_patients})
-        self.num_folds = num_folds
-        self.seed = seed
+        self.partition = Partition(
+            val_ratio=val_ratio,
+            val_patients=[self.name_patient(p) for p in val_patients],
+            num_folds=num_folds,
+            seed=seed,
+        )
 
     @abstractmethod
     def discover(self, raw: Path) -> Plan:
@@ -169,15 +166,15 @@ class BasePreparer(ABC):
         raw, out = check_folders(raw, out)
         plan = self._discover(raw)
         stop_if_strict(plan.findings, strict)
-        self._check_patients(
-            {task.patient_id for task in plan.tasks}, raw, plan.findings
-        )
+        self._check_patients({t.patient_id for t in plan.tasks}, raw, plan.findings)
         work = Work(plan, workers, strict, quiet)
         hashes = work.hash_sources()
         metainfo = self._make_metainfo(plan, hashes)
         if not dry_run:
             recover(out)
         if find_same(out, metainfo, overwrite):
+            if not dry_run:
+                discard_leftovers(out)
             summary = json.loads((out / SUMMARY).read_text(encoding='utf-8'))
             return Outcome('unchanged', out, summary)
         if dry_run:
@@ -275,16 +272,9 @@ class BasePreparer(ABC):
         records = [record for record in records if record.case_id in extras]
         strata = self.stratify(records)
         self._check_patients(set(strata), work.plan.root, work.findings)
-        val = self._choose_val(strata)
-        folds = split_kfold(strata, num_folds=self.num_folds, seed=self.seed)
-        assert_disjoint(val, set(strata) - val)
+        sides = self.partition.assign(strata)
         cases = tuple(
-            make_case(
-                record,
-                'val' if record.patient_id in val else 'train',
-                folds[record.patient_id],
-                extras[record.case_id],
-            )
+            make_case(record, *sides[record.patient_id], extras[record.case_id])
             for record in records
         )
         manifest = Manifest(metainfo, cases)
@@ -294,20 +284,12 @@ class BasePreparer(ABC):
         summary = {
             'schema_version': 1,
             'dataset': self.name,
-            **count_parts(cases, self.num_folds),
-            'strata': {
-                s: list(strata.values()).count(s) for s in sorted({*strata.values()})
-            },
+            **count_parts(cases, self.partition.num_folds),
+            'strata': dict(sorted(Counter(strata.values()).items())),
             **self.summarize(work.plan, records, cases),
             'findings': [finding.to_dict() for finding in work.findings],
         }
         return manifest, summary
-
-    def _choose_val(self, strata: Mapping[str, str]) -> frozenset[str]:
-        if self.val_patients:
-            return frozenset(self.val_patients)
-        assert self.val_ratio is not None
-        return split_holdout(strata, val_ratio=self.val_ratio, seed=self.seed)
 
     def _check_patients(
         self, patients: set[str], raw: Path, findings: Sequence[Finding]
@@ -315,21 +297,7 @@ class BasePreparer(ABC):
         if not patients:
             first = f'first problem: {findings[0]}' if findings else 'fetch it again'
             raise InputError(f'{raw}: holds no usable slice; {first}')
-        if len(patients) < self.num_folds:
-            raise InputError(
-                f'{raw}: {len(patients)} usable patient(s) for {self.num_folds} folds; '
-                f'use --folds {max(len(patients), 2)} or fewer, or add patients'
-            )
-        unknown = sorted(set(self.val_patients) - patients)
-        if unknown:
-            raise InputError(
-                f'--val-patients {" ".join(unknown)}: no usable slices in {raw}; '
-                f'choose from {" ".join(sorted(patients)[:90])}'
-            )
-        if patients <= set(self.val_patients):
-            raise InputError(
-                '--val-patients names all patients; leave some to train on'
-            )
+        self.partition.check(patients, raw)
 
     def _make_metainfo(self, plan: Plan, hashes: Mapping[Path, str]) -> dict[str, Any]:
         metainfo = {
@@ -338,10 +306,7 @@ class BasePreparer(ABC):
             'task': 'segmentation',
             'classes': list(self.classes),
             **self.describe(plan),
-            'seed': self.seed,
-            'val_ratio': self.val_ratio,
-            'val_patients': self.val_patients,
-            'num_folds': self.num_folds,
+            **self.partition.to_dict(),
             'preparer_version': self.version,
         }
         sources = {p.relative_to(plan.root).as_posix(): h for p, h in hashes.items()}

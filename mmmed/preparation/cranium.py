@@ -240,7 +240,7 @@ class CraniumPreparer(BasePreparer):
         for record in records:
             loads[record.patient_id] += record.foreground_pixels
         positive = sorted(load for load in loads.values() if load)
-        if len(positive) < 2 * self.num_folds:
+        if len(positive) < 2 * self.partition.num_folds:
             return super().stratify(records)
         middle = median(positive)
         return {

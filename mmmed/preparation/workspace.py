@@ -107,7 +107,11 @@ class Workspace:
         """Put the assembled data set in the place of the output, as a whole."""
         if self.out.exists():
             self.out.rename(self._aside)
-        self.dataset.rename(self.out)
+        try:
+            self.dataset.rename(self.out)
+        except OSError:
+            recover(self.out)
+            raise
         shutil.rmtree(self._aside, ignore_errors=True)
         self.close(remove=True)
 
@@ -120,6 +124,15 @@ class Workspace:
         self._journal = self._lock = None
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def discard_leftovers(out: Path) -> None:
+    """Remove what a run left that was killed after it had published."""
+    space = Workspace(out)
+    if space.folder.exists():
+        with contextlib.suppress(InputError):  # another run is at work there
+            space.open()
+            space.close(remove=True)
 
 
 def recover(out: Path) -> None:

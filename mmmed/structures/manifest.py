@@ -5,21 +5,22 @@ Not here: making a manifest (``mmmed.preparation``) or opening the images it nam
 """
 
 import json
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mmmed.files import write_json_atomic
+from mmmed.structures.manifest_rules import SCHEMA_VERSION as SCHEMA_VERSION
+from mmmed.structures.manifest_rules import (
+    SPLITS,
+    check_case,
+    check_metainfo,
+    check_patients,
+    check_unique,
+    is_int,
+)
 
-SCHEMA_VERSION = 1
-SPLITS = ('train', 'val')
-
-# A case id becomes the name of a prediction file, so it must be a plain file name.
-_CASE_ID = re.compile(r'[A-Za-z0-9_][A-Za-z0-9._-]{0,199}')
-_SHA256 = re.compile(r'[0-9a-f]{64}')
 _MAX_BYTES = 1 << 30
 
 
@@ -180,14 +181,19 @@ class Manifest:
                 patient is on both sides of the split or in two folds. The message
                 names the case.
         """
-        _check_metainfo(self.metainfo)
+        check_metainfo(self.metainfo)
         for index, case in enumerate(self.cases):
-            _check_case(case, index, num_folds=self.metainfo['num_folds'])
-        _check_unique('case_id', (c.case_id for c in self.cases))
-        _check_unique('img_path', (c.img_path for c in self.cases))
-        _check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
-        _check_patients(self.cases, 'split')
-        _check_patients(self.cases, 'fold')
+            check_case(case, index, num_folds=self.metainfo['num_folds'])
+            if hidden := sorted(set(case.extra) & set(_COLUMNS)):
+                raise ValueError(
+                    f'data_list[{index}] ({case.case_id!r}): extra repeats the '
+                    f'columns {", ".join(hidden)}'
+                )
+        check_unique('case_id', (c.case_id for c in self.cases))
+        check_unique('img_path', (c.img_path for c in self.cases))
+        check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
+        check_patients(self.cases, 'split')
+        check_patients(self.cases, 'fold')
 
     def select(
         self, split: str | None = None, fold: int | None = None
@@ -208,7 +214,7 @@ class Manifest:
         if split is not None and split not in SPLITS:
             raise ValueError(f'no split {split!r}, expected one of {SPLITS} or None')
         num_folds = self.metainfo['num_folds']
-        if fold is not None and not (_is_int(fold) and 0 <= fold < num_folds):
+        if fold is not None and not (is_int(fold) and 0 <= fold < num_folds):
             raise ValueError(
                 f'no fold {fold!r}, expected 0 to {num_folds - 1} or None; '
                 'another number of folds needs another preparation (--folds)'
@@ -219,25 +225,6 @@ class Manifest:
             return tuple(case for case in self.cases if case.split == split)
         validated = split == 'val'
         return tuple(case for case in self.cases if (case.fold == fold) == validated)
-
-
-def check_relative_path(path: Any) -> None:
-    """Refuse what is not a plain relative path below its folder.
-
-    Backslashes and drive letters are refused on every platform, so that a manifest
-    that is safe on one is safe on all.
-
-    Raises:
-        ValueError: Not a string, empty, absolute, or with ``..``, ``.``, empty or
-            unprintable parts, backslashes or colons.
-    """
-    if not isinstance(path, str) or not path:
-        raise ValueError(f'path {path!r} is not a non-empty string')
-    parts = path.split('/')
-    if '\\' in path or ':' in path or not path.isprintable():
-        raise ValueError(f'path {path!r} is not a plain posix path')
-    if any(part in ('', '.', '..') for part in parts):
-        raise ValueError(f'path {path!r} is absolute or leaves its folder')
 
 
 def _load_json(path: Path) -> Any:
@@ -254,114 +241,3 @@ def _load_json(path: Path) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f'{name} is not JSON')
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_metainfo(meta: Mapping[str, Any]) -> None:
-    version = meta.get('schema_version')
-    if version != SCHEMA_VERSION:
-        raise ValueError(
-            f'schema_version is {version!r}, this mmmed reads {SCHEMA_VERSION}; '
-            'prepare the data again or use the matching mmmed'
-        )
-    for name in ('dataset', 'task'):
-        if not isinstance(meta.get(name), str) or not meta[name]:
-            raise ValueError(f'metainfo.{name} is {meta.get(name)!r}, expected a name')
-    classes = meta.get('classes')
-    if (
-        not isinstance(classes, list | tuple)
-        or len(classes) < 2
-        or not all(isinstance(name, str) and name for name in classes)
-    ):
-        raise ValueError(f'metainfo.classes is {classes!r}, expected two or more names')
-    for name, least in (('channels', 1), ('num_folds', 2)):
-        if not _is_int(meta.get(name)) or meta[name] < least:
-            raise ValueError(
-                f'metainfo.{name} is {meta.get(name)!r}, expected an integer >= {least}'
-            )
-
-
-def _check_case(case: Case, index: int, *, num_folds: int) -> None:
-    where = f'data_list[{index}] ({case.case_id!r})'
-    if not isinstance(case.case_id, str) or not _CASE_ID.fullmatch(case.case_id):
-        raise ValueError(f'{where}: case_id must be letters, digits, "_", "-", "."')
-    if not isinstance(case.patient_id, str) or not case.patient_id:
-        raise ValueError(f'{where}: patient_id {case.patient_id!r} is not a name')
-    for path in (case.img_path, case.seg_map_path):
-        try:
-            check_relative_path(path)
-        except ValueError as error:
-            raise ValueError(f'{where}: {error}') from error
-    if case.split not in SPLITS:
-        raise ValueError(f'{where}: split {case.split!r}, expected one of {SPLITS}')
-    for name, low, high in (
-        ('slice_index', 0, None),
-        ('fold', 0, num_folds - 1),
-        ('height', 1, None),
-        ('width', 1, None),
-        ('foreground_pixels', 0, None),
-    ):
-        value = getattr(case, name)
-        if not _is_int(value) or value < low or (high is not None and value > high):
-            limit = f'>= {low}' if high is None else f'{low} to {high}'
-            raise ValueError(f'{where}: {name} {value!r}, expected an integer {limit}')
-    if case.foreground_pixels > case.height * case.width:
-        raise ValueError(f'{where}: more foreground pixels than pixels')
-    if case.positive is not (case.foreground_pixels > 0):
-        raise ValueError(
-            f'{where}: positive is {case.positive!r} with '
-            f'{case.foreground_pixels} foreground pixels'
-        )
-    _check_spacing(case.spacing, where)
-    _check_hashes(case.sha256, where)
-    if hidden := sorted(set(case.extra) & set(_COLUMNS)):
-        raise ValueError(f'{where}: extra repeats the columns {", ".join(hidden)}')
-
-
-def _check_spacing(spacing: Any, where: str) -> None:
-    if spacing is None:
-        return
-    if (
-        not isinstance(spacing, tuple)
-        or len(spacing) != 2
-        or not all(
-            isinstance(v, int | float)
-            and not isinstance(v, bool)
-            and math.isfinite(v)
-            and v > 0
-            for v in spacing
-        )
-    ):
-        raise ValueError(f'{where}: spacing {spacing!r}, expected two mm > 0 or null')
-
-
-def _check_hashes(hashes: Any, where: str) -> None:
-    if not isinstance(hashes, Mapping) or not {'img', 'seg'} <= hashes.keys():
-        raise ValueError(f'{where}: sha256 must hold "img" and "seg"')
-    for name, value in hashes.items():
-        if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise ValueError(f'{where}: sha256.{name} is not 64 hexadecimal digits')
-
-
-def _check_unique(name: str, values: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for value in values:
-        # Names that differ only in case are one file on macOS and Windows.
-        if value.casefold() in seen:
-            raise ValueError(f'{name} {value!r} occurs twice, expected it once')
-        seen.add(value.casefold())
-
-
-def _check_patients(cases: Iterable[Case], column: str) -> None:
-    side: dict[str, Any] = {}
-    for case in cases:
-        value = getattr(case, column)
-        if side.setdefault(case.patient_id, value) != value:
-            raise ValueError(
-                f'patient {case.patient_id!r} is in {column} '
-                f'{side[case.patient_id]!r} and, with case {case.case_id!r}, in '
-                f'{value!r}; a patient belongs to one'
-            )

@@ -395,6 +395,36 @@ def test_a_kill_between_the_two_renames_loses_nothing(raw, out, monkeypatch):
     assert snapshot(out) == before
 
 
+def test_a_failing_last_rename_puts_the_old_output_back(raw, out, monkeypatch):
+    prepare(raw, out)
+    before = snapshot(out)
+    rename = Path.rename
+
+    def fail(self, target):
+        if self.name == 'dataset':
+            raise OSError(errno.EIO, 'broken')
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, 'rename', fail)
+    with pytest.raises(InputError, match='cannot be written'):
+        prepare(raw, out, seed=1, run={'overwrite': True})
+    assert snapshot(out) == before
+    assert siblings(out) == ['numbers']
+
+
+def test_a_kill_after_the_last_rename_leaves_nothing_for_long(raw, out, monkeypatch):
+    def die(self, *, remove):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmmed.preparation.workspace.Workspace.close', die)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(raw, out)
+    assert siblings(out) == ['.numbers.partial', 'numbers']
+    assert prepare(raw, out)[1].status == 'unchanged'
+    assert siblings(out) == ['numbers']
+
+
 def test_two_runs_at_once_are_refused(raw, out, monkeypatch):
     convert = NumberPreparer.convert
     messages = []
