@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -241,3 +242,14 @@ def test_an_inconsistent_manifest_is_not_written(tmp_path):
     with pytest.raises(ValueError, match='split'):
         bad.write(tmp_path / 'manifest.json')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_documented_example_is_a_valid_manifest(tmp_path):
+    page = Path(__file__).resolve().parents[2] / 'docs/manifest.md'
+    text = page.read_text(encoding='utf-8')
+    example = text.split('```json\n')[1].split('```')[0]
+    (tmp_path / 'manifest.json').write_text(example)
+    manifest = Manifest.read(tmp_path / 'manifest.json')
+    assert manifest.to_dict() == json.loads(example)
+    for name in manifest.to_dict()['data_list'][0]:
+        assert f'`{name}`' in text
