@@ -107,7 +107,9 @@ def test_every_registry_location_imports(name):
     assert len(table), f'{name} is empty, and an empty table is noise'
 
 
-@pytest.mark.parametrize('room', ['preparation', 'functional', 'io', 'phantoms', 'reporting'])
+@pytest.mark.parametrize(
+    'room', ['preparation', 'functional', 'io', 'phantoms', 'reporting']
+)
 def test_room_works_without_the_host(room):
     code = (
         'import sys\n'
