@@ -1,137 +1,181 @@
-"""NIfTI files to volumes and back; the file's x-y-z order ends here."""
+"""NIfTI files to volumes; the file's x-y-z order ends here.
 
-import gzip
+Nibabel interprets the header; the voxels are read here, because its reader takes
+several times longer and stops before gzip's checksum. Writing: ``nifti_writing``.
+"""
+
 import math
-import zlib
+import struct
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from mmmed.files import write_bytes_atomic
-from mmmed.structures import Volume
+from mmmed.functional.geometry import compute_grid_difference, compute_spacing
+from mmmed.io.compression import ByteSource, DamagedError
+from mmmed.io.values import apply_scaling, check_finite
+from mmmed.structures import Volume, VolumeSource
 
-# A header can promise any size; beyond this a file is damaged or hostile.
-MAX_VOXELS = 1 << 30
-_MAX_TRAILER = 1 << 16
+# NIfTI data type codes of real numbers up to 8 bytes.
+TYPES = {
+    2: 'u1', 4: 'i2', 8: 'i4', 16: 'f4', 64: 'f8',
+    256: 'i1', 512: 'u2', 768: 'u4', 1024: 'i8', 1280: 'u8',
+}  # fmt: skip
+_MAX_EXTENSIONS = 1 << 26
+_DISAGREE_MM = 0.01
 
 
-def read_volume(path: str | Path) -> Volume:
+@dataclass(frozen=True, eq=False)
+class NiftiHeader:
+    """What a NIfTI file knows beside its voxels.
+
+    Args:
+        fields: Nibabel's header, in the file's byte order.
+        extensions: Bytes between header and voxels, as stored.
+        affine: In array-axis order, as the header gives it.
+        shape: (Z, Y, X).
+    """
+
+    fields: nib.Nifti1Header
+    extensions: bytes
+    affine: NDArray[np.float64]
+    shape: tuple[int, int, int]
+
+
+def read(path: Path, *, nonfinite: float | None = None) -> Volume:
     """Read a ``.nii`` or ``.nii.gz`` file.
 
-    Integers without a scale stay as stored; scaled values become float32. Singleton
+    Values without a scale stay as stored; scaled ones become floating point. Single
     axes after the third are dropped; a fourth axis becomes the channel axis.
 
     Args:
         path: The file.
+        nonfinite: Value that replaces NaN and infinity; None refuses them.
 
     Returns:
-        Volume in the file's own orientation: Z is the file's third axis.
+        Volume in the file's own orientation: Z is the file's third axis. Memory
+        taken is at most 1032 times a compressed file, which is deflate's own limit;
+        eight times that where integers are scaled.
 
     Raises:
-        ValueError: Not a NIfTI image, truncated, too large, of more than four axes,
-            complex or RGB, or with a unit other than mm; the message names the file.
+        ValueError: Not a NIfTI image, truncated, of more than four axes, complex or
+            RGB, with a unit other than mm, a singular affine or voxels that are not
+            finite. Without the file name, which :func:`mmmed.io.read_volume` adds.
     """
-    try:
-        image = _load(Path(path))
-        array = _read_array(image)
-    except (
-        EOFError,
-        HeaderDataError,
-        ImageFileError,
-        OSError,
-        ValueError,
-        zlib.error,
-    ) as error:
-        reason = str(error) or type(error).__name__
-        raise ValueError(
-            f'{path}: not a readable NIfTI image ({reason}); fetch or export it again'
-        ) from error
-    affine = np.asarray(image.affine, dtype=np.float64)[:, [2, 1, 0, 3]]
-    depth, height, width = np.linalg.norm(affine[:3, :3], axis=0)
-    try:
-        return Volume(array, (depth, height, width), affine)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
+    with ByteSource(path, compressed=path.name.lower().endswith('.gz')) as source:
+        fields = _read_fields(source)
+        shape_xyz = _find_shape(fields)
+        code = int(fields['datatype'])
+        if code not in TYPES:
+            name = str(fields.get_value_label('datatype'))
+            raise DamagedError(f'values are {name}, expected real numbers')
+        dtype = np.dtype(fields.endianness + TYPES[code])
+        extensions = _read_extensions(source, fields)
+        stored = source.read_array(shape_xyz[::-1], dtype)
+        source.finish()
+    scaling = _find_scaling(fields)
+    array, notes = check_finite(apply_scaling(stored, scaling), nonfinite)
+    shape = array.shape[-3:]
+    affine = _find_affine(fields)
+    header = NiftiHeader(fields, extensions, affine, (shape[0], shape[1], shape[2]))
+    details = VolumeSource(
+        path=str(path),
+        format='nifti',
+        stored_dtype=stored.dtype,
+        scaling=scaling,
+        header=header,
+        notes=(*notes, *_describe_affine(fields, affine, header.shape)),
+    )
+    return Volume(array, compute_spacing(affine), affine, details)
 
 
-def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a volume; equal volumes give equal bytes, compressed or not.
+def _read_fields(source: ByteSource) -> nib.Nifti1Header:
+    start = source.read(4)
+    kinds: dict[int, type[nib.Nifti1Header]] = {
+        348: nib.Nifti1Header,
+        540: nib.Nifti2Header,
+    }
+    for order in '<>':
+        size = struct.unpack(order + 'i', start)[0]
+        if size in kinds:
+            block = start + source.read(size - 4)
+            fields = kinds[size](block, endianness=order, check=False)
+            break
+    else:
+        raise DamagedError('not a NIfTI image: its first bytes are no header size')
+    magic = bytes(fields['magic'])[:3]
+    if magic not in (b'n+1', b'n+2'):
+        what = 'a header of two-file NIfTI' if magic in (b'ni1', b'ni2') else 'Analyze'
+        raise DamagedError(f'{what}, expected a single NIfTI file')
+    unit = int(fields['xyzt_units']) & 7
+    if unit not in (0, 2):
+        name = {1: 'meter', 3: 'micron'}.get(unit, f'unit {unit}')
+        raise DamagedError(f'its lengths are in {name}, expected mm')
+    return fields
 
-    Args:
-        path: Target; ``.gz`` at the end compresses.
-        volume: What to write. Boolean arrays are stored as uint8.
 
-    Raises:
-        ValueError: NIfTI readers at large do not support the data type (float16,
-            int64, uint64).
-        OSError: The file cannot be written; an older one stays.
-    """
-    array = volume.array
-    if array.dtype == bool:
-        array = array.astype(np.uint8)
-    if array.dtype in (np.float16, np.int64, np.uint64):
-        raise ValueError(
-            f'{path}: cannot store {array.dtype}; convert to int16, int32 or float32'
+def _find_shape(fields: nib.Nifti1Header) -> tuple[int, ...]:
+    count = int(fields['dim'][0])
+    if not 1 <= count <= 7:
+        raise DamagedError(f'{count} axes, expected two to four')
+    lengths = [int(length) for length in fields['dim'][1 : count + 1]]
+    if min(lengths) < 1:
+        raise DamagedError(f'shape {tuple(lengths)}, expected at least one voxel')
+    space = [*lengths, 1, 1][:3]
+    rest = [length for length in lengths[3:] if length > 1]
+    if len(rest) > 1:
+        raise DamagedError(f'shape {tuple(lengths)}, expected three or four axes')
+    return (*space, *rest)
+
+
+def _read_extensions(source: ByteSource, fields: nib.Nifti1Header) -> bytes:
+    size = int(fields['sizeof_hdr'])
+    offset = float(fields['vox_offset'])
+    if not math.isfinite(offset) or offset < 0 or offset > _MAX_EXTENSIONS:
+        raise DamagedError(f'voxels at byte {offset}, expected {size + 4} or more')
+    # Zero is common and means: directly behind header and extension flag.
+    return source.read(max(int(offset), size + 4) - size)
+
+
+def _find_scaling(fields: nib.Nifti1Header) -> tuple[float, float]:
+    slope, intercept = float(fields['scl_slope']), float(fields['scl_inter'])
+    if slope == 0 or math.isnan(slope):  # the standard's word for no scaling
+        return 1.0, 0.0
+    if not (math.isfinite(slope) and math.isfinite(intercept)):
+        raise DamagedError(f'scaling {slope}, {intercept}, expected finite numbers')
+    return slope, intercept
+
+
+def _find_affine(fields: nib.Nifti1Header) -> NDArray[np.float64]:
+    with np.errstate(all='ignore'):  # a damaged header is told below
+        affine = np.asarray(fields.get_best_affine(), dtype=np.float64)
+    if not np.isfinite(affine).all():
+        raise DamagedError('its affine holds NaN or infinity; set a valid sform')
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
+        raise DamagedError('its affine is singular; set a valid sform')
+    return affine[:, [2, 1, 0, 3]]
+
+
+def _describe_affine(
+    fields: nib.Nifti1Header, affine: NDArray, shape: tuple[int, int, int]
+) -> tuple[str, ...]:
+    if fields['sform_code'] <= 0 and fields['qform_code'] <= 0:
+        return (
+            'The header gives no orientation (qform and sform code 0); x is taken to '
+            'point left, and the center of the image is the origin.',
         )
-    if array.ndim == 4:
-        array = np.moveaxis(array, 0, -1)
-    array = np.swapaxes(array, 0, 2)  # (Z, Y, X[, C]) -> (X, Y, Z[, C])
-    assert volume.affine is not None
-    image = nib.Nifti1Image(array, volume.affine[:, [2, 1, 0, 3]])
-    image.header.set_xyzt_units('mm')
-    data = image.to_bytes()
-    if str(path).lower().endswith('.gz'):
-        data = gzip.compress(data, mtime=0)  # no time stamp: same bytes every time
-    write_bytes_atomic(path, data)
-
-
-def _load(path: Path) -> nib.Nifti1Image:
-    # No memory map: a file that changes later must not change, or crash, its reader.
-    image = nib.load(path, mmap=False)
-    if not isinstance(image, nib.Nifti1Image):
-        raise ValueError(f'it is {type(image).__name__}')
-    _check_header(image)
-    if path.suffix.lower() != '.gz':
-        return image
-    # Nibabel stops reading where the voxels end, before gzip's checksum; a damaged
-    # stream would pass. Reading to the end verifies it.
-    voxels = math.prod(int(length) for length in image.shape)
-    proxy: Any = image.dataobj
-    promised = proxy.offset + voxels * proxy.dtype.itemsize
-    with gzip.open(path) as stream:
-        data = stream.read(promised)
-        if stream.read(_MAX_TRAILER + 1)[_MAX_TRAILER:]:
-            raise ValueError('more data than its header promises')
-    return type(image).from_bytes(data)
-
-
-def _check_header(image: nib.Nifti1Image) -> None:
-    # Python integers: a hostile header cannot overflow the product.
-    size = math.prod(int(length) for length in image.shape)
-    if not 0 < size <= MAX_VOXELS:
-        raise ValueError(f'shape {image.shape}, expected 1 to {MAX_VOXELS} voxels')
-    unit = image.header.get_xyzt_units()[0]
-    if unit not in ('mm', 'unknown'):
-        raise ValueError(f'its lengths are in {unit}, expected mm')
-
-
-def _read_array(image: nib.Nifti1Image) -> NDArray:
-    array = np.asanyarray(image.dataobj)
-    while array.ndim > 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim not in (3, 4):
-        raise ValueError(f'shape {image.shape}, expected three or four axes')
-    if array.dtype.kind not in 'biuf':
-        raise ValueError(f'values are {array.dtype}, expected real numbers')
-    if array.dtype == np.float64:  # nibabel scales in float64
-        array = array.astype(np.float32)
-    array = np.swapaxes(array, 0, 2)  # (X, Y, Z[, C]) -> (Z, Y, X[, C])
-    if array.ndim == 4:
-        array = np.moveaxis(array, -1, 0)
-    native = array.dtype.newbyteorder('=')
-    return np.ascontiguousarray(array, dtype=native)
+    if fields['sform_code'] <= 0 or fields['qform_code'] <= 0:
+        return ()
+    try:
+        other = fields.get_qform()[:, [2, 1, 0, 3]]
+    except (ValueError, nib.spatialimages.HeaderDataError):
+        return ('Its qform is invalid; the sform is used.',)
+    apart_mm = compute_grid_difference(affine, other, shape)
+    if apart_mm <= _DISAGREE_MM:
+        return ()
+    return (
+        f'Its qform and sform disagree by up to {apart_mm:.3g} mm; the sform is used.',
+    )

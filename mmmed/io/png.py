@@ -14,6 +14,9 @@ from mmmed.files import write_bytes_atomic
 
 # Far above any radiograph (about 50 million), far below what exhausts memory.
 MAX_PIXELS = 1 << 26
+# Bytes of pixels per byte of file that no format here exceeds; an allowance of 64 KiB
+# is added for tiny files.
+MAX_EXPANSION = 4096
 _MODES = {'1': 'L', 'L': None, 'I;16': None, 'RGB': None}
 # Part of what makes prepared folders byte-identical; a change changes every hash.
 _PNG_LEVEL = 6
@@ -173,6 +176,8 @@ def _read(path: str | Path, *, palette_indices: bool = False) -> tuple[NDArray, 
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f'{width} x {height} pixels, expected <= {MAX_PIXELS}')
+            if width * height > MAX_EXPANSION * path.stat().st_size + (1 << 16):
+                raise ValueError(f'{width} x {height} pixels in so small a file')
             if palette_indices and image.mode == 'P':
                 return np.array(image), str(image.format)
             if image.mode not in _MODES:

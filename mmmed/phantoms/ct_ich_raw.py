@@ -82,8 +82,8 @@ def write_nifti_release(out: str | Path, heads: Iterable[HeadPhantom]) -> int:
     for head in heads:
         volume, name = head.volume, f'{head.number:03d}.nii'
         mask = Volume(head.mask * np.uint8(255), volume.spacing, volume.affine)
-        write_volume(out / 'ct_scans' / name, volume)
-        write_volume(out / 'masks' / name, mask)
+        write_volume(volume, out / 'ct_scans' / name)
+        write_volume(mask, out / 'masks' / name)
         written.append(head)
     return _write_tables(out, written, 'hemorrhage_diagnosis_raw_ct.csv')
 

@@ -3,3 +3,4 @@
 from .manifest import Case as Case
 from .manifest import Manifest as Manifest
 from .volume import Volume as Volume
+from .volume import VolumeSource as VolumeSource

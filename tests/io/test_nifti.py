@@ -43,7 +43,7 @@ def test_axes_spacing_and_affine_are_in_array_order(tmp_path, array_xyz, name):
 def test_a_written_volume_reads_back_equal(tmp_path, rng, suffix, dtype, shape):
     array = rng.integers(0, 2, shape).astype(dtype)
     affine = np.array([[0, 0, -0.5, 1], [0, -0.75, 0, 2], [5, 0, 0, 3], [0, 0, 0, 1]])
-    write_volume(tmp_path / f'x{suffix}', Volume(array, (5, 0.75, 0.5), affine))
+    write_volume(Volume(array, (5, 0.75, 0.5), affine), tmp_path / f'x{suffix}')
     again = read_volume(tmp_path / f'x{suffix}')
     assert again.array.dtype == (np.uint8 if dtype is bool else dtype)
     np.testing.assert_array_equal(again.array, array)
@@ -54,8 +54,8 @@ def test_a_written_volume_reads_back_equal(tmp_path, rng, suffix, dtype, shape):
 @pytest.mark.parametrize('name', ['x.nii', 'x.nii.gz'])
 def test_equal_volumes_give_equal_bytes(tmp_path, name):
     volume = Volume(np.arange(24, dtype=np.int16).reshape(2, 3, 4), (3, 2, 1))
-    write_volume(tmp_path / 'a' / name, volume)
-    write_volume(tmp_path / 'b' / name, volume)
+    write_volume(volume, tmp_path / 'a' / name)
+    write_volume(volume, tmp_path / 'b' / name)
     a, b = ((tmp_path / folder / name).read_bytes() for folder in 'ab')
     assert a == b
 
@@ -128,12 +128,12 @@ def test_a_header_that_promises_too_much_is_refused(tmp_path, array_xyz):
     data = header.binaryblock + path.read_bytes()[348:]
     with gzip.open(tmp_path / 'bomb.nii.gz', 'wb') as stream:
         stream.write(data)
-    with pytest.raises(ValueError, match=r'bomb\.nii\.gz.*voxels'):
+    with pytest.raises(ValueError, match=r'bomb\.nii\.gz.*cannot hold'):
         read_volume(tmp_path / 'bomb.nii.gz')
 
 
 def test_a_five_axis_file_is_refused(tmp_path):
-    save(tmp_path / 'x.nii', np.zeros((2, 2, 2, 1, 3), np.int16))
+    save(tmp_path / 'x.nii', np.zeros((2, 2, 2, 2, 3), np.int16))
     with pytest.raises(ValueError, match='three or four axes'):
         read_volume(tmp_path / 'x.nii')
 
@@ -159,4 +159,4 @@ def test_another_format_behind_the_suffix_is_named(tmp_path):
 @pytest.mark.parametrize('dtype', [np.int64, np.uint64, np.float16])
 def test_types_that_readers_do_not_share_are_refused(tmp_path, dtype):
     with pytest.raises(ValueError, match='convert to'):
-        write_volume(tmp_path / 'x.nii', Volume(np.zeros((2, 2, 2), dtype), (1, 1, 1)))
+        write_volume(Volume(np.zeros((2, 2, 2), dtype), (1, 1, 1)), tmp_path / 'x.nii')
