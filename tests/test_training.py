@@ -168,7 +168,6 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
     # Sums are rounded in another order, and training multiplies what that changes.
     one, two = (np.array([curve[step] for step in range(1, 9)]) for curve in curves)
     deviation = abs(two / one - 1)
-    print('relative deviation per step', deviation)
     assert deviation[0] < 1e-6
     assert deviation.max() < 1e-3
     for name, tensor in weights[0].items():
