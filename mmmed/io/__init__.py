@@ -4,6 +4,12 @@ from .base import VOLUME_SUFFIXES as VOLUME_SUFFIXES
 from .base import find_suffix as find_suffix
 from .base import read_volume as read_volume
 from .base import write_volume as write_volume
+from .dicom import read_series as read_series
+from .dicom_files import DicomSeries as DicomSeries
+from .dicom_files import list_series as list_series
+from .dicom_seg import Segment as Segment
+from .dicom_seg import read_segmentation as read_segmentation
+from .dicom_seg import write_segmentation as write_segmentation
 from .png import encode_image as encode_image
 from .png import read_image as read_image
 from .png import read_label as read_label

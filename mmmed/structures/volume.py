@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmed.functional import geometry, orientation, resampling
+from mmmed.functional import geometry, orientation
 
 # Array axes of the canonical orientation: a file whose x, y, z point right, anterior
 # and superior (RAS+) holds Z, Y, X towards S, A, R.
@@ -236,6 +236,9 @@ class Volume:
         labels: bool,
         fill: float,
     ) -> 'Volume':
+        # Only those who resample wait for torch.
+        from mmmed.functional import resampling
+
         index_map = geometry.compute_index_map(affine, self.grid)
         channels = self.array.reshape(-1, *self.shape)
         parts = []
