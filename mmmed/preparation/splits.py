@@ -1,38 +1,52 @@
 """Who is trained on and who is validated on: by patient, stratified, seeded.
 
-Not here: what a stratum is (each preparer decides) or storing a split
-(``mmmed.structures.manifest``).
+Not here: what a stratum is (``split_strata``, or each preparer), the search for the
+best balance (``split_balance``), storing a split (``mmmed.structures``).
 """
 
 import hashlib
+import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 
+from mmmed.preparation.split_balance import Row, balance_kinds, tabulate_kinds
 
-def split_holdout(
-    strata: Mapping[str, str], *, val_ratio: float, seed: int
-) -> frozenset[str]:
+Strata = Mapping[str, str | Sequence[Row]]
+"""What each patient counts for: a stratum, where a patient is one row of one column;
+else one tuple of levels, one for each column, for each of the patient's rows."""
+
+# Ideal shares of a hold-out are fractions of whole numbers up to this; what is off
+# by rounding is far below one row.
+_FINEST_SHARE = 1000
+
+
+def split_holdout(strata: Strata, *, val_ratio: float, seed: int) -> frozenset[str]:
     """Patients of the validation side of a hold-out split.
 
-    Every stratum gives its share, rounded so that the sides have the wanted sizes.
-    A stratum of two or more patients is on both sides wherever the number of
-    validation patients allows it, so that a rare finding can be both learned and
-    measured.
+    Every level of every column gives its share. A level of two or more patients is on
+    both sides wherever the number of validation patients allows it, so that a rare
+    finding can be both learned and measured.
 
     Args:
-        strata: Stratum of each patient, by patient id.
-        val_ratio: Wanted share of patients, in (0, 1); at least one patient is
-            validated and one is trained on.
+        strata: Stratum or rows of each patient, by patient id.
+        val_ratio: Wanted share of rows (of patients, if each is one row), in (0, 1),
+            read as the decimal that it prints as. Both sides hold at least one
+            patient.
         seed: >= 0. The same seed and patients give the same split everywhere.
 
     Returns:
-        The validation patients; all others are training patients.
+        The validation patients; all others are training patients. With one row each,
+        their number is exactly the share, rounded half up. With more rows, the number
+        of validation rows is off by at most half of the largest patient's rows,
+        except where a side is a single patient.
 
     Raises:
-        ValueError: Fewer than two patients, or the ratio is not in (0, 1).
+        ValueError: Fewer than two patients, a patient without rows, rows of different
+            lengths, or the ratio is not in (0, 1).
     """
     if not 0 < val_ratio < 1:
         raise ValueError(f'validation ratio is {val_ratio}, expected between 0 and 1')
@@ -41,31 +55,45 @@ def split_holdout(
             f'{len(strata)} patient(s), expected at least 2: one to train on and '
             'one to validate on'
         )
-    num_val = min(max(math.floor(val_ratio * len(strata) + 0.5), 1), len(strata) - 1)
-    counts = _apportion(Counter(strata.values()), val_ratio, num_val)
+    rows = _read_rows(strata)
+    total = sum(map(len, rows.values()))
+    ratio = Fraction(str(val_ratio))
+    num_val = min(max(math.floor(ratio * total + Fraction(1, 2)), 1), total - 1)
+    kinds = _shuffle_kinds(rows, seed)
+    if _is_simple(rows):
+        numbers = {kind: len(patients) for kind, patients in kinds.items()}
+        counts = _apportion(numbers, ratio, num_val)
+    else:
+        val = min(max(round(ratio * _FINEST_SHARE), 1), _FINEST_SHARE - 1)
+        val, both = Fraction(val, _FINEST_SHARE).as_integer_ratio()
+        sizes = (num_val, num_val), (total - num_val, total - num_val)
+        parts = _search(kinds, (val, both - val), sizes, seed)
+        counts = {kind: parts[kind][0] for kind in kinds}
     return frozenset(
         patient
-        for stratum, patients in _shuffle(strata, seed).items()
-        for patient in patients[: counts[stratum]]
+        for kind, patients in kinds.items()
+        for patient in patients[: counts[kind]]
     )
 
 
-def split_kfold(
-    strata: Mapping[str, str], *, num_folds: int, seed: int
-) -> dict[str, int]:
+def split_kfold(strata: Strata, *, num_folds: int, seed: int) -> dict[str, int]:
     """Cross-validation fold of each patient.
 
     Args:
-        strata: Stratum of each patient, by patient id.
+        strata: Stratum or rows of each patient, by patient id.
         num_folds: Number of folds, >= 2.
         seed: >= 0. The same seed and patients give the same folds everywhere.
 
     Returns:
-        Fold 0 .. ``num_folds`` - 1 of each patient, in the order of ``strata``. Fold
-        sizes differ by at most one, and so do the parts of each stratum.
+        Fold 0 .. ``num_folds`` - 1 of each patient, in the order of ``strata``; none
+        is empty. Where all patients have equally many rows, fold sizes differ by at
+        most one patient, and in a single column of one row each so do the parts of
+        each stratum. Else the rows of a fold are off the ideal by less than the
+        largest patient's rows; mostly by less than half the median patient's.
 
     Raises:
-        ValueError: Fewer than two folds, or fewer patients than folds.
+        ValueError: Fewer than two folds, fewer patients than folds, a patient without
+            rows, or rows of different lengths.
     """
     if num_folds < 2:
         raise ValueError(f'{num_folds} fold(s), expected at least 2')
@@ -74,9 +102,23 @@ def split_kfold(
             f'{len(strata)} patient(s) for {num_folds} folds, expected one or more '
             'patients a fold; ask for fewer folds'
         )
-    # Dealing like cards, on from one stratum to the next, balances both at once.
-    dealt = [p for patients in _shuffle(strata, seed).values() for p in patients]
-    folds = {patient: index % num_folds for index, patient in enumerate(dealt)}
+    rows = _read_rows(strata)
+    kinds = _shuffle_kinds(rows, seed)
+    if _is_simple(rows):
+        # Dealing like cards, on from one stratum to the next, balances both at once.
+        dealt = [patient for patients in kinds.values() for patient in patients]
+        folds = {patient: index % num_folds for index, patient in enumerate(dealt)}
+    else:
+        total = sum(map(len, rows.values()))
+        sizes = [(total // num_folds, -(-total // num_folds))] * num_folds
+        parts = _search(kinds, [1] * num_folds, sizes, seed)
+        folds = {
+            patient: fold
+            for kind, patients in kinds.items()
+            for patient, fold in zip(
+                patients, np.repeat(range(num_folds), parts[kind]).tolist(), strict=True
+            )
+        }
     return {patient: folds[patient] for patient in strata}
 
 
@@ -95,40 +137,80 @@ def assert_disjoint(*sides: Iterable[str]) -> None:
         )
 
 
-def _shuffle(strata: Mapping[str, str], seed: int) -> dict[str, list[str]]:
-    """Patients by stratum, both in an order that only names and seed decide."""
-    groups: dict[str, list[str]] = {
-        stratum: [] for stratum in sorted(set(strata.values()))
-    }
-    for patient in sorted(strata):
-        groups[strata[patient]].append(patient)
-    for stratum, patients in groups.items():
+Kind = tuple[Row, ...]
+
+
+def _read_rows(strata: Strata) -> dict[str, Kind]:
+    """Sorted rows of each patient: equal for patients that count for the same."""
+    rows: dict[str, Kind] = {}
+    for patient, value in strata.items():
+        kind = [(value,)] if isinstance(value, str) else [tuple(row) for row in value]
+        if not kind:
+            raise ValueError(f'patient {patient!r} has no rows, expected at least one')
+        rows[patient] = tuple(sorted(kind))
+    lengths = {len(row) for kind in rows.values() for row in kind}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            f'rows of {sorted(lengths)} levels, expected one level for each column '
+            'in every row'
+        )
+    return rows
+
+
+def _is_simple(rows: Mapping[str, Kind]) -> bool:
+    """Whether every patient is one row of one column; no search is needed then."""
+    return all(len(kind) == 1 and len(kind[0]) == 1 for kind in rows.values())
+
+
+def _shuffle_kinds(rows: Mapping[str, Kind], seed: int) -> dict[Kind, list[str]]:
+    """Patients by kind, both in an order that only names and seed decide."""
+    kinds: dict[Kind, list[str]] = {kind: [] for kind in sorted(set(rows.values()))}
+    for patient in sorted(rows):
+        kinds[rows[patient]].append(patient)
+    for kind, patients in kinds.items():
+        simple = len(kind) == 1 and len(kind[0]) == 1
+        name = kind[0][0] if simple else json.dumps(kind)
         # Raw output of the bit generator: NumPy keeps it fixed for ever, which it
         # does not promise for Generator.permutation. A stream of its own for each
-        # stratum keeps a change in one from reshuffling the others.
-        name = int.from_bytes(hashlib.sha256(stratum.encode()).digest()[:8], 'big')
-        stream = np.random.PCG64(np.random.SeedSequence([seed, name]))
+        # kind keeps a change in one from reshuffling the others.
+        entropy = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], 'big')
+        stream = np.random.PCG64(np.random.SeedSequence([seed, entropy]))
         keys = stream.random_raw(len(patients))
         patients[:] = [patients[i] for i in np.argsort(keys, kind='stable')]
-    return groups
+    return kinds
 
 
-def _apportion(sizes: Mapping[str, int], ratio: float, total: int) -> dict[str, int]:
-    """Whole validation patients a stratum: near the quota, summing to ``total``."""
-    quota = {stratum: ratio * size for stratum, size in sizes.items()}
+def _search(
+    kinds: Mapping[Kind, Sequence[str]],
+    shares: Sequence[int],
+    sizes: Sequence[tuple[int, int]],
+    seed: int,
+) -> dict[Kind, list[int]]:
+    """Patients of each kind in each part."""
+    numbers = [len(patients) for patients in kinds.values()]
+    table = tabulate_kinds(list(kinds), numbers, total_share=sum(shares))
+    parts = balance_kinds(table, shares=shares, sizes=sizes, seed=seed)
+    return dict(zip(kinds, parts.tolist(), strict=True))
+
+
+def _apportion(
+    sizes: Mapping[Kind, int], ratio: Fraction, total: int
+) -> dict[Kind, int]:
+    """Whole validation patients a kind: near the quota, summing to ``total``."""
+    quota = {kind: ratio * size for kind, size in sizes.items()}
     counts = {
-        stratum: min(max(math.floor(quota[stratum]), 1), size - 1)
-        for stratum, size in sizes.items()
+        kind: min(max(math.floor(quota[kind]), 1), size - 1)
+        for kind, size in sizes.items()
     }
     while sum(counts.values()) > total:
-        # The stratum furthest above its quota gives one back, its last one only when
+        # The kind furthest above its quota gives one back, its last one only when
         # none has two.
-        taken = [s for s in sorted(counts) if counts[s] > 1]
-        taken = taken or [s for s in sorted(counts) if counts[s] > 0]
-        counts[min(taken, key=lambda s: quota[s] - counts[s])] -= 1
+        taken = [kind for kind in sorted(counts) if counts[kind] > 1]
+        taken = taken or [kind for kind in sorted(counts) if counts[kind] > 0]
+        counts[min(taken, key=lambda kind: quota[kind] - counts[kind])] -= 1
     while sum(counts.values()) < total:
-        # A stratum is only used up when none has two patients left.
-        open_ = [s for s in sorted(counts) if counts[s] < sizes[s] - 1]
-        open_ = open_ or [s for s in sorted(counts) if counts[s] < sizes[s]]
-        counts[max(open_, key=lambda s: quota[s] - counts[s])] += 1
+        # A kind is only used up when none has two patients left.
+        open_ = [kind for kind in sorted(counts) if counts[kind] < sizes[kind] - 1]
+        open_ = open_ or [kind for kind in sorted(counts) if counts[kind] < sizes[kind]]
+        counts[max(open_, key=lambda kind: quota[kind] - counts[kind])] += 1
     return counts

@@ -2,5 +2,6 @@
 
 from .manifest import Case as Case
 from .manifest import Manifest as Manifest
+from .split_manifest import SplitManifest as SplitManifest
 from .volume import Volume as Volume
 from .volume import VolumeSource as VolumeSource

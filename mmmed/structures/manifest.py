@@ -4,13 +4,13 @@ Not here: making a manifest (``mmmed.preparation``) or opening the images it nam
 (``mmmed.io``, ``mmmed.datasets``). The schema is described in ``docs/manifest.md``.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from mmmed.files import write_json_atomic
+from mmmed.structures.json_file import load_json
 from mmmed.structures.manifest_rules import SCHEMA_VERSION as SCHEMA_VERSION
 from mmmed.structures.manifest_rules import (
     SPLITS,
@@ -20,8 +20,7 @@ from mmmed.structures.manifest_rules import (
     check_unique,
     is_int,
 )
-
-_MAX_BYTES = 1 << 30
+from mmmed.structures.split_manifest import SplitManifest, hash_assignment
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class Manifest:
                 f'no manifest at {path}; make one with tools/prepare_dataset.py'
             )
         try:
-            manifest = cls.from_dict(_load_json(path))
+            manifest = cls.from_dict(load_json(path))
             manifest.validate()
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
@@ -226,18 +225,44 @@ class Manifest:
         validated = split == 'val'
         return tuple(case for case in self.cases if (case.fold == fold) == validated)
 
+    @property
+    def split_hash(self) -> str:
+        """Hash of who is where, equal to that of a split manifest that says so too."""
+        return hash_assignment(self.cases)
 
-def _load_json(path: Path) -> Any:
-    if path.stat().st_size > _MAX_BYTES:
-        raise ValueError(f'larger than {_MAX_BYTES} bytes, not a manifest of ours')
-    try:
-        text = path.read_text(encoding='utf-8')
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError('not a manifest: nested too deeply') from error
-    except ValueError as error:  # includes UnicodeDecodeError and JSONDecodeError
-        raise ValueError(f'not readable as JSON ({error})') from error
+    def with_split(self, split: SplitManifest) -> 'Manifest':
+        """The same cases, placed as another split says.
 
+        Files stay where they are: ``train`` and ``val`` in their paths name the
+        first split. ``metainfo`` gets the new seed, ratio and folds, and the hash.
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f'{name} is not JSON')
+        Args:
+            split: Places of exactly these cases; its patients are ours.
+
+        Raises:
+            ValueError: A case is absent from either, or belongs to someone else.
+        """
+        places = {place.case_id: place for place in split.cases}
+        ours = {case.case_id for case in self.cases}
+        for names, where in (
+            (sorted(ours - places.keys()), 'split'),
+            (sorted(places.keys() - ours), 'manifest'),
+        ):
+            if names:
+                raise ValueError(
+                    f'{len(names)} case(s) are not in the {where}, first {names[0]!r}; '
+                    'make the split from this manifest'
+                )
+        cases = []
+        for case in self.cases:
+            place = places[case.case_id]
+            if place.patient_id != case.patient_id:
+                raise ValueError(
+                    f'case {case.case_id!r} belongs to {case.patient_id!r}, in the '
+                    f'split to {place.patient_id!r}; group by patient_id'
+                )
+            cases.append(replace(case, split=place.split, fold=place.fold))
+        taken = ('seed', 'val_ratio', 'num_folds')
+        facts = {name: split.metainfo.get(name) for name in taken}
+        metainfo = {**self.metainfo, **facts, 'val_patients': []}
+        return Manifest({**metainfo, 'split_hash': split.hash}, tuple(cases))

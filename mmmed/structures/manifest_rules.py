@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmmed.structures.manifest import Case
+    from mmmed.structures.split_manifest import SplitCase
 
 SCHEMA_VERSION = 1
 SPLITS = ('train', 'val')
@@ -140,7 +141,7 @@ def check_unique(name: str, values: Iterable[str]) -> None:
         seen.add(value.casefold())
 
 
-def check_patients(cases: Iterable['Case'], column: str) -> None:
+def check_patients(cases: Iterable['Case | SplitCase'], column: str) -> None:
     """Refuse a patient with two values in a column."""
     side: dict[str, Any] = {}
     for case in cases:

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def test_holdout_sides_are_disjoint_complete_and_not_empty(strata, ratio, seed):
     train = set(strata) - val
     assert_disjoint(val, train)
     assert val <= set(strata)
-    wanted = math.floor(ratio * len(strata) + 0.5)
+    wanted = math.floor(Fraction(str(ratio)) * len(strata) + Fraction(1, 2))
     assert len(val) == min(max(wanted, 1), len(strata) - 1)
 
 
