@@ -29,6 +29,10 @@ MAY_IMPORT = {
     'visualization': {'registry', 'functional', 'structures'},
     'evaluation': {'registry', 'functional', 'structures', 'files'},
     'engine': {'registry', 'io', 'structures', 'files'},
+    'inference': {
+        'registry', 'io', 'functional', 'structures', 'files', 'checkpoint', 'compat',
+        'version',
+    },
     'reporting': {
         'io', 'functional', 'structures', 'visualization', 'files', 'version',
     },
@@ -40,14 +44,14 @@ ONLY_IN = {
     **{
         name: {
             'registry', 'compat', 'checkpoint', 'doctor', 'datasets', 'models',
-            'evaluation', 'engine', 'visualization',
+            'evaluation', 'engine', 'visualization', 'inference',
         }
         for name in HOST
     },
     'PIL': {'io'},
     'nibabel': {'io'},
     'matplotlib': {'visualization', 'reporting'},
-    'cv2': {'datasets'},
+    'cv2': {'datasets', 'inference'},
     'sklearn': {'preparation', 'functional'},
 }  # fmt: skip
 FUNCTIONAL_NEEDS = {'numpy', 'scipy', 'torch', 'sklearn'}

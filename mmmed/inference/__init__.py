@@ -1,0 +1,15 @@
+"""From weights and scans to masks; not here: training, scores."""
+
+from .call import Call as Call
+from .call import parse_call as parse_call
+from .inferencer import Inferencer as Inferencer
+from .inferencer import Prediction as Prediction
+from .loading import LoadedNetworks as LoadedNetworks
+from .loading import hush_host as hush_host
+from .loading import load_networks as load_networks
+from .onnx_export import export_onnx as export_onnx
+from .recipe import PLANES as PLANES
+from .recipe import ScanRecipe as ScanRecipe
+from .run import RunOptions as RunOptions
+from .run import RunOutcome as RunOutcome
+from .run import infer_scans as infer_scans

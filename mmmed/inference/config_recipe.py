@@ -1,0 +1,174 @@
+"""A recipe from what a training left behind: config, checkpoint, built model.
+
+Whatever cannot be known is refused with the place where to state it; nothing is
+guessed. Not here: files (``loading``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from mmmed.inference.intensity import Intensity
+from mmmed.inference.recipe import ScanRecipe
+
+_PACKING = ('PackMedInputs', 'PackSegInputs')
+_AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
+_STATE_IT = 'state it in the config: inference = dict({})'
+
+
+def derive_recipe(
+    config: Mapping[str, Any],
+    dataset_meta: Mapping[str, Any],
+    model: nn.Module,
+    changes: Mapping[str, Any] | None = None,
+) -> ScanRecipe:
+    """How to feed scans to a model as its test pipeline fed images.
+
+    Later sources win: the model (``test_cfg``, preprocessor, head), the data set's
+    facts that training stored in the checkpoint (classes, windows in HU), the test
+    pipeline (``LoadSlice.size``), ``config['inference']``, ``changes``.
+
+    Args:
+        config: Resolved config. Its optional entry ``inference`` holds arguments of
+            :class:`ScanRecipe`, with ``intensity`` as a dict; a 3-D model needs it.
+        dataset_meta: ``meta['dataset_meta']`` of the checkpoint.
+        model: Built from ``config['model']``.
+        changes: Arguments of :class:`ScanRecipe` that the user gave.
+
+    Raises:
+        ValueError: Something that decides the result is unknown; the message says
+            where to state it.
+    """
+    stated = {**config.get('inference', {}), **(changes or {})}
+    values: dict[str, Any] = {'dimension': stated.get('dimension', 2)}
+    values.update(_read_model(model))
+    if values['dimension'] == 2:
+        values.update(_read_pipeline(config, is_needed='size' not in stated))
+        values['flips'] = _read_flips(config)
+        # The order of axes in a slice is that of the data set's plane.
+        values['orientation'] = 'SPL'
+    elif 'orientation' not in stated:
+        raise ValueError(
+            'the config does not say which way volumes are turned; '
+            + _STATE_IT.format("orientation='SAR'")
+        )
+    values['classes'] = dataset_meta.get('classes')
+    if 'intensity' not in stated:
+        values['intensity'] = _read_intensity(dataset_meta)
+    values.update(stated)
+    if not values['classes']:
+        raise ValueError(
+            'the checkpoint does not name the classes; '
+            + _STATE_IT.format("classes=['background', ...]")
+        )
+    values.setdefault('in_channels', _count_channels(dataset_meta, values))
+    values.setdefault('out_channels', len(values['classes']))
+    return ScanRecipe.from_dict(values)
+
+
+def _read_model(model: nn.Module) -> dict[str, Any]:
+    """What a built segmentor knows of itself."""
+    values: dict[str, Any] = {}
+    head = getattr(model, 'decode_head', None)
+    if head is not None:
+        values['out_channels'] = int(head.out_channels)
+        # None: a head of K channels has no threshold.
+        values['threshold'] = float(getattr(head, 'threshold', None) or 0.5)
+    values['align_corners'] = bool(getattr(model, 'align_corners', False))
+    in_channels = getattr(getattr(model, 'backbone', None), 'in_channels', None)
+    if isinstance(in_channels, int):
+        values['in_channels'] = in_channels
+    values.update(_read_preprocessor(getattr(model, 'data_preprocessor', None)))
+    values.update(_read_test_cfg(getattr(model, 'test_cfg', None) or {}))
+    return values
+
+
+def _read_preprocessor(preprocessor: Any) -> dict[str, Any]:
+    if preprocessor is None:
+        return {}
+    if getattr(preprocessor, 'channel_conversion', False):
+        raise ValueError(
+            'data_preprocessor reverses the channels (bgr_to_rgb), which scans have '
+            'not; set bgr_to_rgb=False in the config'
+        )
+    values: dict[str, Any] = {'pad_value': float(getattr(preprocessor, 'pad_val', 0))}
+    # Attributes exist only if the preprocessor was told to normalise.
+    if getattr(preprocessor, 'mean', None) is not None:
+        values['mean'] = tuple(preprocessor.mean.flatten().tolist())
+        values['std'] = tuple(preprocessor.std.flatten().tolist())
+    return values
+
+
+def _read_test_cfg(test_cfg: Mapping[str, Any]) -> dict[str, Any]:
+    if test_cfg.get('mode') == 'slide':
+        values = {name: tuple(test_cfg[name]) for name in ('crop_size', 'stride')}
+        # The host's own segmentor counts all windows alike.
+        return {**values, 'window_weight': test_cfg.get('window_weight', 'constant')}
+    return {'size_divisor': int(test_cfg.get('size_divisor', 1))}
+
+
+def _read_pipeline(config: Mapping[str, Any], *, is_needed: bool) -> dict[str, Any]:
+    """Size of slices in the test pipeline."""
+    steps = _find_pipeline(config)
+    unknown = [
+        step['type']
+        for step in steps
+        if _bare(step) != 'LoadSlice' and _bare(step) not in _PACKING
+    ]
+    if is_needed and (unknown or not steps):
+        raise ValueError(
+            f'the test pipeline has {unknown or "no steps"}, which cannot be repeated '
+            'on scans; ' + _STATE_IT.format('size=(Y, X), intensity=dict(...)')
+        )
+    for step in steps:
+        if _bare(step) == 'LoadSlice':
+            size = step.get('size', (512, 512))
+            return {'size': None if size is None else tuple(size)}
+    return {}
+
+
+def _find_pipeline(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    for name in ('test_dataloader', 'val_dataloader'):
+        dataset = (config.get(name) or {}).get('dataset') or {}
+        while 'dataset' in dataset:  # a wrapper of the host's
+            dataset = dataset['dataset']
+        if dataset.get('pipeline'):
+            return dataset['pipeline']
+    return config.get('test_pipeline', ())
+
+
+def _read_flips(config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+    """Mirrored views of ``tta_pipeline``."""
+    flips = []
+    for step in config.get('tta_pipeline', ()):
+        views = step.get('transforms', ()) if _bare(step) == 'TestTimeAug' else ()
+        for view in (v for choices in views for v in choices):
+            if _bare(view) == 'RandomFlipSlice' and view.get('prob') == 1.0:
+                flips.append(_AXES[view.get('direction', 'horizontal')])
+    return tuple(dict.fromkeys(flips))
+
+
+def _read_intensity(dataset_meta: Mapping[str, Any]) -> dict[str, Any]:
+    windows = dataset_meta.get('window_hu')
+    if not windows:
+        raise ValueError(
+            'neither config nor checkpoint says how values of a scan become those '
+            'that the model was trained on; for CT give --window-level and '
+            '--window-width, or '
+            + _STATE_IT.format("intensity=dict(kind='stored' | 'zscore' | 'clip')")
+        )
+    names = dataset_meta.get('channel_names') or list(windows)
+    return {'kind': 'window', 'windows_hu': [windows[name] for name in names]}
+
+
+def _count_channels(dataset_meta: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    intensity = values['intensity']
+    if not isinstance(intensity, Intensity):
+        intensity = Intensity.from_dict(intensity)
+    base = intensity.num_channels or int(dataset_meta.get('channels', 1))
+    return base * (2 * values.get('neighbors', 0) + 1)
+
+
+def _bare(step: Mapping[str, Any]) -> str:
+    return str(step.get('type')).rpartition('.')[2]
