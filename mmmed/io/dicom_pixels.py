@@ -12,6 +12,7 @@ from mmmed.io.dicom_files import import_pydicom
 
 # No lossless codec of DICOM gives more pixels per byte on a real header.
 MAX_EXPANSION = 4096
+_RLE = '1.2.840.10008.1.2.5'
 
 
 def decode_frames(dataset: Any, *, file_size: int) -> NDArray:
@@ -40,7 +41,10 @@ def decode_frames(dataset: Any, *, file_size: int) -> NDArray:
         syntax = pydicom.uid.UID(dataset.file_meta.TransferSyntaxUID)
         compressed = bool(syntax.is_compressed)
     except (AttributeError, ValueError):
-        compressed = False  # a file without meta header is stored plainly
+        syntax, compressed = (
+            pydicom.uid.ImplicitVRLittleEndian,
+            False,
+        )  # a file without meta header is stored plainly
     ratio = MAX_EXPANSION if compressed else 1
     promised = frames * rows * columns * bits // 8
     if not 0 < promised <= file_size * ratio:
@@ -51,6 +55,9 @@ def decode_frames(dataset: Any, *, file_size: int) -> NDArray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # padding behind the pixels is common
+            if syntax == _RLE:
+                # A faster plugin exists, but it aborts on damaged data.
+                dataset.pixel_array_options(decoding_plugin='pydicom')
             pixels = np.asarray(dataset.pixel_array)
     except RuntimeError as error:
         if 'missing' not in str(error):

@@ -93,7 +93,9 @@ def _read_pages(path: Path) -> list[NDArray]:
     pages: list[NDArray] = []
     left = png.MAX_EXPANSION * os.path.getsize(path)
     try:
-        with Image.open(path, formats=('TIFF',)) as image:
+        # From memory, where no damaged length can ask for more than there is.
+        data = io.BytesIO(path.read_bytes())
+        with Image.open(data, formats=('TIFF',)) as image:
             count = getattr(image, 'n_frames', 1)
             if count > _MAX_PAGES:
                 raise DamagedError(f'{count} pages, expected <= {_MAX_PAGES}')

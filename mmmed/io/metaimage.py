@@ -113,7 +113,7 @@ def write(volume: Volume, path: Path) -> None:
 
 def _read_header(path: Path) -> tuple[dict[str, str], int]:
     with open(path, 'rb') as stream:
-        head = stream.read(_MAX_HEADER)
+        head = stream.read(min(_MAX_HEADER, path.stat().st_size))
     fields: dict[str, str] = {}
     position = 0
     while True:

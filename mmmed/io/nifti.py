@@ -149,8 +149,11 @@ def _find_scaling(fields: nib.Nifti1Header) -> tuple[float, float]:
 
 
 def _find_affine(fields: nib.Nifti1Header) -> NDArray[np.float64]:
-    with np.errstate(all='ignore'):  # a damaged header is told below
-        affine = np.asarray(fields.get_best_affine(), dtype=np.float64)
+    try:
+        with np.errstate(all='ignore'):  # a damaged header is told below
+            affine = np.asarray(fields.get_best_affine(), dtype=np.float64)
+    except (ValueError, nib.spatialimages.HeaderDataError) as error:
+        raise DamagedError(f'its affine is invalid ({error})') from error
     if not np.isfinite(affine).all():
         raise DamagedError('its affine holds NaN or infinity; set a valid sform')
     lengths = np.linalg.norm(affine[:3, :3], axis=0)

@@ -157,7 +157,7 @@ def write(volume: Volume, path: Path) -> None:
 
 def _read_header(path: Path) -> tuple[dict[str, str], tuple[tuple[str, str], ...], int]:
     with open(path, 'rb') as stream:
-        head = stream.read(_MAX_HEADER)
+        head = stream.read(min(_MAX_HEADER, path.stat().st_size))
     if not head.startswith(b'NRRD000'):
         raise DamagedError('not an NRRD file: its first bytes are not "NRRD000"')
     ends = [

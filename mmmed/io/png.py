@@ -172,11 +172,13 @@ def _read(path: str | Path, *, palette_indices: bool = False) -> tuple[NDArray, 
     if not path.is_file():
         raise FileNotFoundError(f'no image at {path}')
     try:
-        with Image.open(path, formats=('PNG', 'JPEG')) as image:
+        # From memory, where no damaged length can ask for more than there is.
+        data = io.BytesIO(path.read_bytes())
+        with Image.open(data, formats=('PNG', 'JPEG')) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f'{width} x {height} pixels, expected <= {MAX_PIXELS}')
-            if width * height > MAX_EXPANSION * path.stat().st_size + (1 << 16):
+            if width * height > MAX_EXPANSION * len(data.getbuffer()) + (1 << 16):
                 raise ValueError(f'{width} x {height} pixels in so small a file')
             if palette_indices and image.mode == 'P':
                 return np.array(image), str(image.format)
