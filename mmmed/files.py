@@ -18,12 +18,13 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 
-def write_bytes_atomic(path: str | Path, data: bytes) -> None:
+def write_bytes_atomic(path: str | Path, *parts: bytes | memoryview) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     Args:
         path: Target file; its folder is created.
-        data: Whole content.
+        *parts: Whole content; several pieces are written one after the other, so
+            that large ones need not be joined in memory.
 
     Raises:
         OSError: The folder cannot be created or written, or the disk is full. The
@@ -36,7 +37,7 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
     )
     try:
         with os.fdopen(descriptor, 'wb') as stream:
-            stream.write(data)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes private files; give the mode an ordinary open() would give.

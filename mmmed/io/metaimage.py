@@ -98,7 +98,7 @@ def write(volume: Volume, path: Path) -> None:
         'BinaryData = True',
         'BinaryDataByteOrderMSB = False',
         'CompressedData = True',
-        f'CompressedDataSize = {len(body)}',
+        f'CompressedDataSize = {sum(map(len, body))}',
         f'TransformMatrix = {_format((lps[:, :3] / spacing).T.ravel())}',
         f'Offset = {_format(lps[:, 3])}',
         'CenterOfRotation = 0 0 0',
@@ -108,7 +108,7 @@ def write(volume: Volume, path: Path) -> None:
         f'ElementType = {name}',
         'ElementDataFile = LOCAL',
     ]
-    write_bytes_atomic(path, ('\n'.join(lines) + '\n').encode() + body)
+    write_bytes_atomic(path, ('\n'.join(lines) + '\n').encode(), *body)
 
 
 def _read_header(path: Path) -> tuple[dict[str, str], int]:

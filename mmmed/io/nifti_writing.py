@@ -54,9 +54,9 @@ def write(volume: Volume, path: Path) -> None:
     head = fields.binaryblock + extensions
     body = native.reshape(-1).view(np.uint8).data
     if path.name.lower().endswith('.gz'):
-        write_bytes_atomic(path, compress_gzip(head, body))
+        write_bytes_atomic(path, *compress_gzip(head, body))
     else:
-        write_bytes_atomic(path, b''.join([head, body]))
+        write_bytes_atomic(path, head, body)
 
 
 def _check_type(array: NDArray, stored: np.dtype | None) -> None:

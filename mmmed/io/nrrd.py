@@ -152,7 +152,7 @@ def write(volume: Volume, path: Path) -> None:
     head = ('\n'.join(lines) + '\n\n').encode()
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder('<'))
     body = compress_gzip(little.reshape(-1).view(np.uint8).data)
-    write_bytes_atomic(path, head + body)
+    write_bytes_atomic(path, head, *body)
 
 
 def _read_header(path: Path) -> tuple[dict[str, str], tuple[tuple[str, str], ...], int]:
