@@ -163,7 +163,7 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
         arguments = ('train', 'mmseg', RECIPE, '--work-dir', folder, *launcher)
         run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
         curves.append(read_losses(folder))
-        weights.append(read_weights(folder))
+        weights.append(read_weights(folder, step=4))
     assert sorted(curves[0]) == sorted(curves[1]) == list(range(1, 9))
     # Sums are rounded in another order, and training multiplies what that changes.
     one, two = (np.array([curve[step] for step in range(1, 9)]) for curve in curves)
@@ -171,7 +171,7 @@ def test_two_processes_train_like_one_with_the_doubled_batch(data, tmp_path):
     assert deviation[0] < 1e-6
     assert deviation.max() < 1e-3
     for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_two_processes_test_like_one(straight, data, tmp_path):
