@@ -722,7 +722,7 @@ def nifti_nan(nifti):
     data = np.asarray(image.dataobj, np.float32)
     data[3, 4, 2] = np.nan
     nib.save(nib.Nifti1Image(data, image.affine), path)
-    return 'ct_scans/002.nii', 'CT numbers hold NaN'
+    return 'ct_scans/002.nii', 'NaN or infinite'
 
 
 @pytest.mark.parametrize(
