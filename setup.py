@@ -42,6 +42,16 @@ setup(
             'regex',
             'tensorboard',
         ],
+        'dicom': [
+            'highdicom',
+            'pydicom>=3',
+            'pyjpegls',
+            'pylibjpeg',
+            'pylibjpeg-openjpeg',
+            'python-gdcm',
+        ],
+        'fast': ['isal'],
+        'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
         'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],
         'test': [
             'codespell',
@@ -52,6 +62,8 @@ setup(
             'pytest-xdist',
             'ruff',
             'scikit-image',
+            'SimpleITK',
+            'surface-distance',
         ],
     },
 )
