@@ -2,8 +2,8 @@
 
 A generated CT of 512 x 512 x 200 int16 with noise in tissue and air, as scanners give
 it, and its label map. One process, the variants interleaved round by round, so that a
-busy machine slows all of them alike; what counts is the ratio of the best rounds. Gzip levels and file
-sizes stand beside the times, since one can be bought with the other.
+busy machine slows all of them alike; what counts is the ratio of the best rounds. Gzip
+levels and file sizes stand beside the times, since one can be bought with the other.
 
     python benchmarks/nifti_io.py
     python benchmarks/nifti_io.py --require     (fails above 0.5 read, 0.35 write)
