@@ -121,8 +121,8 @@ def balance_kinds(
 
     Returns:
         Counts (T kinds, parts). No part is empty. Rows of a part leave ``sizes`` by
-        at most half a median patient, or by as much as large patients force: less
-        than the largest patient has.
+        less than the median patient has, and by what large patients force: less than
+        the largest has.
     """
     search = _Search(kinds, shares, seed)
     taken = search.start()
@@ -201,16 +201,17 @@ class _Search:
             _move(taken, kind, source, target)
 
     def limit(self, taken: Ints, sizes: Sequence[tuple[int, int]]) -> None:
-        """Fix how many rows a part may have from now on."""
+        """Fix how many rows a part may have from now on.
+
+        What large patients force, and less than one median patient: with equal
+        patients no part can have one more or one less than it must.
+        """
         low, high = np.array(sizes, np.int64).T
         load = self.rows @ taken
-        order = np.argsort(self.rows, kind='stable')
-        rank = np.searchsorted(
-            np.cumsum(self.kinds.numbers[order]), (self.kinds.numbers.sum() + 1) // 2
-        )
-        slack = int(self.rows[order][rank]) // 2
-        self.low = low - max(slack, int((low - load).max()))
-        self.high = high + max(slack, int((load - high).max()))
+        rows = np.sort(np.repeat(self.rows, self.kinds.numbers))
+        slack = int(rows[(len(rows) - 1) // 2]) - 1
+        self.low = low - max(int((low - load).max()), 0) - slack
+        self.high = high + max(int((load - high).max()), 0) + slack
 
     def score(self, taken: Ints) -> tuple[int, int]:
         """Levels absent from a part, then weighted squares; Python's integers."""

@@ -163,7 +163,7 @@ def check_alike(
     _report(rows, 'warning', doubles, f'{same} under two patients; look at them')
     if repeats:
         rows.add(
-            'note', f'{repeats} image(s) repeat the {what} of one of their patient'
+            'note', f'{repeats} image(s) repeat the {what} of another of the patient'
         )
 
 

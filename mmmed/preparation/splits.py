@@ -41,8 +41,8 @@ def split_holdout(strata: Strata, *, val_ratio: float, seed: int) -> frozenset[s
     Returns:
         The validation patients; all others are training patients. With one row each,
         their number is exactly the share, rounded half up. With more rows, the number
-        of validation rows is off by at most half of the largest patient's rows,
-        except where a side is a single patient.
+        of validation rows is off by less than the median patient's rows and half of
+        the largest's, except where a side is a single patient.
 
     Raises:
         ValueError: Fewer than two patients, a patient without rows, rows of different
@@ -88,8 +88,8 @@ def split_kfold(strata: Strata, *, num_folds: int, seed: int) -> dict[str, int]:
         Fold 0 .. ``num_folds`` - 1 of each patient, in the order of ``strata``; none
         is empty. Where all patients have equally many rows, fold sizes differ by at
         most one patient, and in a single column of one row each so do the parts of
-        each stratum. Else the rows of a fold are off the ideal by less than the
-        largest patient's rows; mostly by less than half the median patient's.
+        each stratum. Else the rows of a fold are off the ideal by less than those of
+        the largest and the median patient together; without giants, of the median.
 
     Raises:
         ValueError: Fewer than two folds, fewer patients than folds, a patient without

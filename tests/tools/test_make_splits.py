@@ -1,0 +1,125 @@
+import json
+import random
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmmed.io import write_image
+from mmmed.structures import Manifest, SplitManifest
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools/make_splits.py'
+
+
+@pytest.fixture
+def run(capsys):
+    main = runpy.run_path(str(TOOL))['main']
+
+    def call(*arguments):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = random.Random(0)
+    lines = ['case_id,patient_id,volume_ml,site']
+    for patient in range(15):
+        for scan in range(rng.randint(1, 4)):
+            volume = rng.lognormvariate(3, 1)
+            lines.append(f'{patient}_{scan},{patient},{volume:.1f},{"AB"[patient % 2]}')
+    path = tmp_path / 'cases.csv'
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def test_a_split_is_written_once_and_shown(table, tmp_path, run):
+    out = tmp_path / 'splits.json'
+    call = [table, '--out', out, '--stratify', 'volume_ml:q3', 'site', '--seed', 2]
+    code, text, _ = run(*call)
+    assert code == 0
+    split = SplitManifest.read(out)
+    assert split.metainfo['seed'] == 2
+    assert f'hash {split.hash}' in text
+    assert 'site A' in text
+    assert run(*call)[1].splitlines()[-1] == f'{out} is this split'
+    code, _, error = run(*call[:-1], 3)
+    assert code == 2
+    assert '--overwrite' in error
+    assert run(*call[:-1], 3, '--overwrite')[0] == 0
+    assert SplitManifest.read(out).hash != split.hash
+
+
+def test_the_last_line_is_json_and_a_dry_run_writes_nothing(table, run):
+    code, text, _ = run(table, '--dry-run', '--json', '-q', '--folds', 3)
+    assert code == 0
+    result = json.loads(text.splitlines()[-1])
+    assert result['patients']['folds'] == [5, 5, 5]
+    assert sorted(p.name for p in table.parent.iterdir()) == ['cases.csv']
+
+
+def test_a_prepared_folder_gets_another_split(prepared_head_ct, tmp_path, run):
+    manifest = prepared_head_ct / 'manifest.json'
+    new = prepared_head_ct / 'manifest-tool.json'
+    out = tmp_path / 'splits.json'
+    try:
+        options = ['--folds', 3, '--seed', 6, '--stratify', 'positive']
+        code, _, _ = run(manifest, '--out', out, *options, '--apply', new)
+        assert code == 0
+        assert Manifest.read(new).split_hash == SplitManifest.read(out).hash
+        assert run('--check', new, '--images', prepared_head_ct, '-q')[0] == 0
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def test_a_leak_ends_with_2_and_is_named(tmp_path, run, rng):
+    for name in 'ab':
+        write_image(tmp_path / f'{name}.png', rng.integers(0, 9, (8, 8), np.uint8))
+    table = tmp_path / 'table.csv'
+    table.write_text('case_id,patient_id,split\na,1,train\nb,2,val\n')
+    call = ['--check', table, '--images', tmp_path]
+    code, text, _ = run(*call)
+    assert code == 0
+    assert 'no overlap' in text
+    (tmp_path / 'b.png').write_bytes((tmp_path / 'a.png').read_bytes())
+    code, text, _ = run(*call, '--json', '-q')
+    assert code == 2
+    assert 'a (1; split train) and b (2; split val) have the same bytes' in text
+    (finding,) = json.loads(text.splitlines()[-1])['findings']
+    assert finding['kind'] == 'overlap'
+    (tmp_path / 'b.png').unlink()
+    assert run(*call)[0] == 3
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        [],
+        ['{table}'],
+        ['{table}', '--check', '{table}', '--out', 'x.json'],
+        ['{table}', '--out', 'x.json', '--group', 'person'],
+        ['{table}', '--out', 'x.json', '--stratify', 'volume'],
+        ['{table}', '--out', 'x.json', '--folds', '99'],
+        ['{table}', '--out', 'x.csv'],
+        ['absent.csv', '--out', 'x.json'],
+        ['--check', 'absent.csv'],
+        ['--check', '{table}'],
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_says_why(table, run, arguments):
+    code, text, error = run(*(a.format(table=table) for a in arguments))
+    assert code == 2
+    assert text == ''
+    assert 'error: ' in error
+    assert 'Traceback' not in error
+
+
+def test_debug_shows_the_traceback(run):
+    with pytest.raises(ValueError, match='no such file'):
+        run('absent.csv', '--dry-run', '--debug')
