@@ -110,3 +110,98 @@ def test_two_parallel_axes_are_refused():
 def test_geometry_cannot_be_changed_by_accident(volume):
     with pytest.raises(ValueError, match='read-only'):
         volume.affine[0, 0] = 5
+
+
+OBLIQUE = np.array(
+    [
+        [-0.013, 0.41, 0.7321, -80.123],
+        [-2.9, -0.3123, 0.11, 17.77],
+        [0.2871, 0.6001, -0.3333, 5.0001],
+        [0, 0, 0, 1],
+    ]
+)
+
+
+@pytest.mark.parametrize('path', [['SAR'], ['RAS', 'LPI'], ['AIL', 'SPL', 'PIR']])
+def test_any_way_around_ends_at_the_same_bits(rng, path):
+    spacing = np.linalg.norm(OBLIQUE[:3, :3], axis=0)
+    volume = Volume(rng.normal(size=(3, 4, 5)), tuple(spacing), OBLIQUE)
+    moved = volume
+    for orientation in path:
+        moved = moved.reorient(orientation)
+    mask = moved.replace_array(moved.array > 0)
+    for there_and_back in (moved, mask):
+        back = there_and_back.reorient(volume.orientation)
+        np.testing.assert_array_equal(back.affine, OBLIQUE)
+        assert back.spacing == volume.spacing
+    np.testing.assert_array_equal(back.array, volume.array > 0)
+
+
+def test_reorient_keeps_no_values_alive(volume):
+    moved = volume.reorient('SAR')
+    first, _, _ = moved._parent
+    assert first.array.strides == (0, 0, 0)
+
+
+def test_reorient_is_canonical_by_default(volume):
+    assert volume.reorient().orientation == 'SAR'
+
+
+def test_replace_array_wants_the_same_space(volume):
+    channels = volume.replace_array(np.zeros((2, 2, 3, 4)))
+    assert channels.shape == volume.shape
+    with pytest.raises(ValueError, match='resample it to the grid first'):
+        volume.replace_array(np.zeros((2, 3, 5)))
+
+
+def test_resample_halves_the_spacing(volume):
+    fine = volume.resample((1.5, 0.25, 0.375))
+    assert fine.shape == (4, 6, 8)
+    assert fine.orientation == volume.orientation
+    # The center of the field of view stays, and with it the mean value.
+    np.testing.assert_allclose(
+        world(fine, (1.5, 2.5, 3.5)), world(volume, (0.5, 1, 1.5))
+    )
+    assert fine.array.mean() == pytest.approx(volume.array.mean(), abs=1e-5)
+
+
+def test_resample_to_another_orientation_is_the_reorientation(volume):
+    other = volume.reorient('RAS')
+    moved = volume.resample_to(other)
+    np.testing.assert_allclose(moved.array, other.array, atol=1e-5)
+    np.testing.assert_array_equal(moved.affine, other.affine)
+
+
+def test_resample_to_fills_what_lies_outside(volume):
+    affine = AFFINE.copy()
+    affine[0, 3] += 1.5  # two voxels to the right
+    other = Volume(np.zeros((2, 3, 4)), volume.spacing, affine)
+    moved = volume.resample_to(other, fill=-1)
+    np.testing.assert_allclose(moved.array[..., :2], volume.array[..., 2:], atol=1e-5)
+    np.testing.assert_array_equal(moved.array[..., 2:], -1)
+
+
+def test_resampled_labels_keep_type_and_channels_stay(rng):
+    labels = rng.choice([0, 2, 9], (2, 4, 5, 6)).astype(np.uint8)
+    fine = Volume(labels, (3, 2, 1)).resample((1, 1, 1), mode='linear', labels=True)
+    assert fine.array.shape == (2, 12, 10, 6)
+    assert fine.array.dtype == np.uint8
+    assert set(np.unique(fine.array)) == {0, 2, 9}
+
+
+def test_equal_grids_pass_and_the_difference_is_told(volume):
+    mask = volume.replace_array(volume.array > 3)
+    volume.check_grid(mask)
+    affine = AFFINE.copy()
+    affine[2, 3] += 0.25
+    shifted = Volume(volume.array, volume.spacing, affine)
+    volume.check_grid(shifted, tolerance_mm=0.3)
+    with pytest.raises(ValueError, match=r'0\.25 mm apart \(largest affine .* 0\.25\)'):
+        volume.check_grid(shifted)
+
+
+def test_other_shapes_and_orientations_are_told_apart(volume):
+    with pytest.raises(ValueError, match=r'grids of \(2, 3, 4\) and \(2, 3, 5\)'):
+        volume.check_grid(Volume(np.zeros((2, 3, 5)), volume.spacing))
+    with pytest.raises(ValueError, match='IPR and SAR differ, reorient one'):
+        volume.check_grid(Volume(np.zeros((2, 3, 4)), volume.spacing))
