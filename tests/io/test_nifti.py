@@ -160,3 +160,162 @@ def test_another_format_behind_the_suffix_is_named(tmp_path):
 def test_types_that_readers_do_not_share_are_refused(tmp_path, dtype):
     with pytest.raises(ValueError, match='convert to'):
         write_volume(Volume(np.zeros((2, 2, 2), dtype), (1, 1, 1)), tmp_path / 'x.nii')
+
+
+def set_codes(image, qform, sform):
+    image.header['qform_code'], image.header['sform_code'] = qform, sform
+
+
+@pytest.mark.parametrize('name', ['x.nii', 'x.nii.gz'])
+@pytest.mark.parametrize('codes', [(1, 1), (2, 1), (0, 4), (1, 0), (3, 0), (0, 0)])
+def test_the_whole_header_survives(tmp_path, array_xyz, name, codes):
+    image = nib.Nifti1Image(array_xyz, AFFINE_XYZ)
+    image.set_qform(AFFINE_XYZ, codes[0])
+    image.set_sform(AFFINE_XYZ, codes[1])
+    image.header['descrip'] = b'seen by nobody'
+    image.header['aux_file'], image.header['toffset'] = b'x', 2.5
+    image.header.set_intent('label', name='organ')
+    image.header.extensions.append(nib.nifti1.Nifti1Extension('comment', b'hello'))
+    nib.save(image, tmp_path / name)
+    volume = read_volume(tmp_path / name)
+    assert bool(volume.source.notes) == (codes == (0, 0))
+    np.testing.assert_array_equal(volume.affine[:, [2, 1, 0, 3]], image.affine)
+    write_volume(volume, tmp_path / f'again_{name}')
+    before, after = (nib.load(tmp_path / f) for f in (name, f'again_{name}'))
+    assert before.header == after.header
+    assert after.header.extensions[0].get_content() == b'hello'
+    np.testing.assert_array_equal(before.dataobj, after.dataobj)
+
+
+@pytest.mark.parametrize('codes', [(1, 2), (0, 2), (3, 0)])
+def test_form_codes_survive_another_orientation(tmp_path, array_xyz, codes):
+    image = nib.Nifti1Image(array_xyz, AFFINE_XYZ)
+    image.set_qform(AFFINE_XYZ, codes[0])
+    image.set_sform(AFFINE_XYZ, codes[1])
+    nib.save(image, tmp_path / 'x.nii')
+    turned = read_volume(tmp_path / 'x.nii').reorient('RSP')
+    write_volume(turned, tmp_path / 'y.nii')
+    header = nib.load(tmp_path / 'y.nii').header
+    assert (header['qform_code'], header['sform_code']) == codes
+    again = read_volume(tmp_path / 'y.nii')
+    assert again.orientation == 'RSP'
+    np.testing.assert_allclose(again.affine, turned.affine, atol=1e-5)
+    np.testing.assert_allclose(header['pixdim'][1:4], turned.spacing[::-1])
+
+
+def test_new_files_say_scanner_in_both_forms(tmp_path):
+    write_volume(Volume(np.zeros((2, 3, 4), np.int16), (3, 2, 1)), tmp_path / 'x.nii')
+    image = nib.load(tmp_path / 'x.nii')
+    assert (image.header['qform_code'], image.header['sform_code']) == (1, 1)
+    np.testing.assert_allclose(image.get_qform(), image.get_sform())
+    assert image.header.get_xyzt_units()[0] == 'mm'
+
+
+def test_a_shear_goes_into_the_sform_alone(tmp_path):
+    affine = np.array([[0, 0, 1, 0], [3, 2, 0, 0], [4, 0, 0, 0], [0, 0, 0, 1.0]])
+    write_volume(Volume(np.zeros((2, 3, 4), np.int16), (5, 2, 1), affine),
+                 tmp_path / 'x.nii')  # fmt: skip
+    header = nib.load(tmp_path / 'x.nii').header
+    assert (header['qform_code'], header['sform_code']) == (0, 1)
+    np.testing.assert_array_equal(read_volume(tmp_path / 'x.nii').affine, affine)
+
+
+def write_scaled(path, stored, slope, intercept):
+    image = nib.Nifti1Image(np.zeros(stored.shape, stored.dtype), AFFINE_XYZ)
+    data = bytearray(image.to_bytes())
+    data[352:] = stored.tobytes(order='F')
+    header = nib.Nifti1Header(bytes(data[:348]))
+    header['scl_slope'], header['scl_inter'] = slope, intercept
+    data[:348] = header.binaryblock
+    path.write_bytes(data)
+    return header
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int16, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize('scaling', [(2, -1024), (0.0088197151, 291.671), (-1e-4, 7)])
+def test_scaling_survives_and_is_dropped_when_values_change(
+    tmp_path, rng, dtype, scaling
+):
+    kind = dtype if np.dtype(dtype).kind in 'iu' else np.int32
+    limits = np.iinfo(kind)
+    stored = rng.integers(limits.min, limits.max, (5, 4, 3), kind).astype(dtype)
+    header = write_scaled(tmp_path / 'x.nii', stored, *scaling)
+    volume = read_volume(tmp_path / 'x.nii')
+    slope, intercept = float(header['scl_slope']), float(header['scl_inter'])
+    expected = stored.T.astype(np.float64) * slope + intercept
+    np.testing.assert_array_equal(volume.array, expected.astype(volume.array.dtype))
+    write_volume(volume, tmp_path / 'y.nii')
+    if np.dtype(dtype).kind in 'iu':  # floats may lose their last bit
+        assert (tmp_path / 'y.nii').read_bytes() == (tmp_path / 'x.nii').read_bytes()
+    changed = volume.replace_array(np.cbrt(volume.array))
+    write_volume(changed, tmp_path / 'z.nii')
+    again = read_volume(tmp_path / 'z.nii')
+    assert again.source.scaling == (1, 0)
+    np.testing.assert_array_equal(again.array, changed.array)
+
+
+def test_a_mask_on_a_scaled_scan_is_not_scaled(tmp_path):
+    stored = np.arange(60, dtype=np.int16).reshape(5, 4, 3)
+    write_scaled(tmp_path / 'x.nii', stored, 0.5, 100)
+    scan = read_volume(tmp_path / 'x.nii')
+    mask = Volume((scan.array > 110).astype(np.uint8), scan.spacing, scan.affine)
+    write_volume(mask, tmp_path / 'm.nii', like=scan)
+    image = nib.load(tmp_path / 'm.nii')
+    assert image.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(np.asarray(image.dataobj).T, mask.array)
+
+
+def test_disagreeing_forms_are_noted(tmp_path, array_xyz):
+    image = nib.Nifti1Image(array_xyz, AFFINE_XYZ)
+    other = AFFINE_XYZ.copy()
+    other[0, 3] += 4
+    image.set_qform(other, 1)
+    nib.save(image, tmp_path / 'x.nii')
+    volume = read_volume(tmp_path / 'x.nii')
+    assert volume.source.notes == (
+        'Its qform and sform disagree by up to 4 mm; the sform is used.',
+    )
+    assert volume.affine[0, 3] == AFFINE_XYZ[0, 3]
+
+
+@pytest.mark.parametrize('row', [[0, 0, 0, 5], [np.nan, 0, 0, 0], [np.inf, 0, 0, 0]])
+def test_a_singular_or_invalid_affine_is_refused(tmp_path, array_xyz, row):
+    path = save(tmp_path / 'x.nii', array_xyz)
+    data = bytearray(path.read_bytes())
+    data[280:296] = np.asarray(row, '<f4').tobytes()  # srow_x
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r'x\.nii.*affine (is singular|holds NaN)'):
+        read_volume(path)
+
+
+def test_wide_integers_return_as_they_came(tmp_path):
+    array = np.arange(24, dtype=np.int64).reshape(2, 3, 4) << 40
+    nib.save(nib.Nifti1Image(array, AFFINE_XYZ, dtype=np.int64), tmp_path / 'x.nii')
+    volume = read_volume(tmp_path / 'x.nii')
+    write_volume(volume, tmp_path / 'y.nii')
+    assert (tmp_path / 'y.nii').read_bytes() == (tmp_path / 'x.nii').read_bytes()
+
+
+@pytest.mark.parametrize('kind', [nib.Nifti2Image, nib.Nifti1Image])
+def test_both_versions_of_nifti_return_as_they_came(tmp_path, array_xyz, kind):
+    nib.save(kind(array_xyz, AFFINE_XYZ), tmp_path / 'x.nii')
+    volume = read_volume(tmp_path / 'x.nii')
+    np.testing.assert_array_equal(volume.array, array_xyz.T)
+    write_volume(volume, tmp_path / 'y.nii')
+    assert (tmp_path / 'y.nii').read_bytes() == (tmp_path / 'x.nii').read_bytes()
+
+
+def test_a_flat_file_has_one_slice(tmp_path):
+    nib.save(
+        nib.Nifti1Image(np.zeros((5, 4), np.int16), AFFINE_XYZ), tmp_path / 'x.nii'
+    )
+    assert read_volume(tmp_path / 'x.nii').array.shape == (1, 4, 5)
+
+
+def test_a_zero_size_file_is_refused(tmp_path, array_xyz):
+    path = save(tmp_path / 'x.nii', array_xyz)
+    data = bytearray(path.read_bytes())
+    data[42:44] = bytes(2)  # dim[1]
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r'x\.nii.*at least one voxel'):
+        read_volume(path)
