@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     audit = parser.add_argument_group('audit').add_argument
     audit('--check', metavar='FILE', help='audit this split instead')
     audit('--images', metavar='ROOT', help='compare the images in this folder')
-    audit('--near', dest='similarity', type=float, metavar='R', help='alike: 0.98')
+    audit('--near', dest='similarity', type=float, metavar='R', help='find alike, 0.98')
     audit('--workers', type=int, default=4, help='threads (4)')
     audit('--strict', action='store_true', help='a warning is an overlap')
     add('--json', action='store_true', help='result as JSON in the last line')

@@ -5,6 +5,7 @@ Not here: how images are read and compared (``split_images``).
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -100,17 +101,21 @@ def check_images(
         workers: Threads.
         quiet: Show no progress.
     """
+
+    def read(path: Path) -> Fingerprint:
+        return take_fingerprint(path, with_thumb=similarity is not None)
+
     prints: dict[int, Fingerprint] = {}
     with (
         Progress('Comparing', len(paths), 'image', quiet=quiet) as progress,
         ThreadPoolExecutor(max(workers, 1)) as pool,
+        ExitStack() as stack,
     ):
-        read = pool.map(
-            lambda path: take_fingerprint(path, with_thumb=similarity is not None),
-            paths.values(),
-        )
-        for index, fingerprint in zip(paths, read, strict=True):
-            prints[index] = fingerprint
+        futures = [pool.submit(read, path) for path in paths.values()]
+        # Ctrl-C must not wait for what has not begun.
+        stack.callback(lambda: [future.cancel() for future in futures])
+        for index, future in zip(paths, futures, strict=True):
+            prints[index] = future.result()
             progress.step()
     if broken := [p.problem for p in prints.values() if p.problem]:
         rows.add(

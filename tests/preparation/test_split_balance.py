@@ -198,7 +198,7 @@ GOLDEN_FOLDS = '1000112201202210'
 GOLDEN_HOLDOUT = ['007', '010', '012', '013']
 
 
-def test_neither_hash_seed_nor_threads_change_the_search():
+def test_neither_hash_seed_nor_processor_changes_the_search():
     code = (
         'import random\n'
         'from mmmed.preparation.splits import split_kfold\n'
@@ -211,12 +211,13 @@ def test_neither_hash_seed_nor_threads_change_the_search():
     outputs = {
         subprocess.run(
             [sys.executable, '-c', code],
-            env={'PYTHONHASHSEED': str(n), 'OPENBLAS_NUM_THREADS': str(n)},
+            # Products by other instructions, in another order of summation.
+            env={'PYTHONHASHSEED': str(n), 'OPENBLAS_CORETYPE': core},
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for n in (1, 2)
+        for n, core in ((1, 'Prescott'), (2, 'Haswell'))
     }
     assert len(outputs) == 1
 
