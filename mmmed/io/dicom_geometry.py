@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Positions are often stored with one decimal; 1 % of a step covers their sums.
-_POSITION_MM = 0.06
+# Positions are often stored with one decimal: 0.05 mm off at a slice, and as much at
+# the ends that the grid is drawn between. 1 % of a step covers sums of rounded steps.
+_POSITION_MM = 0.11
 _STEP_SHARE = 0.01
 _SAME_PLACE_MM = 1e-3
 # Resampling may close gaps, but a stray slice must not make a volume of air.

@@ -51,7 +51,7 @@ def make_slices(tmp_path):
             dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
             dataset.SOPClassUID = CTImageStorage
             dataset.SOPInstanceUID = generate_uid(
-                entropy_srcs=[uid, folder, str(index)]
+                entropy_srcs=[uid, folder, str(index), str(position)]
             )
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
             dataset.Modality = 'CT'
