@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmmed.files import hash_file, write_csv_atomic, write_json_atomic
 from mmmed.io.png import write_label
 from mmmed.registry import HOOKS
+from mmmed.structures.manifest import Manifest
 
 from .run_record_hook import find_manifest, start_record
 
@@ -97,6 +98,8 @@ def describe_data(dataset: Any, folder: Path) -> dict[str, Any]:
         'data_root': os.path.relpath(root, folder) if root else None,
         'manifest': manifest.name if manifest else None,
         'manifest_hash': hash_file(manifest) if manifest else None,
+        # The same assignment of patients, whatever else the manifest says.
+        'split_hash': Manifest.read(manifest).split_hash if manifest else None,
     }
 
 
