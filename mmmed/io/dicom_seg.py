@@ -21,7 +21,8 @@ from mmmed.structures import Volume, VolumeSource
 # Code (value, scheme, meaning) of a segment that nobody described.
 TISSUE = ('85756007', 'SCT', 'Tissue')
 _MAX_SEGMENTS = 1024
-_MAX_EXPANSION = 4096
+# Voxels times segments per byte of file; a SEG leaves empty slices out.
+_MAX_EXPANSION = 2048
 _ON_GRID = 1e-2
 
 
@@ -206,14 +207,22 @@ def _extract(
     affine = np.array(volume.affine, dtype=np.float64)
     affine[:2] = np.where(affine[:2] == 0, 0, -affine[:2])
     channels = np.moveaxis(volume.array, -1, 0)
-    if fractional or (channels.sum(axis=0, dtype=np.uint16) > 1).any():
-        array = channels if len(channels) > 1 else channels[0]
-        return np.ascontiguousarray(array), affine, segments
+    labels = None if fractional else _merge(channels, segments)
+    if labels is None:
+        labels = channels if len(channels) > 1 else channels[0]
+    return np.ascontiguousarray(labels), affine, segments
+
+
+def _merge(channels: NDArray, segments: Sequence[Segment]) -> NDArray | None:
+    """One label map, or None if segments overlap."""
     largest = max(segment.number for segment in segments)
     labels = np.zeros(channels.shape[1:], np.uint8 if largest < 256 else np.uint16)
     for channel, segment in zip(channels, segments, strict=True):
-        labels[channel > 0] = segment.number
-    return labels, affine, segments
+        inside = channel > 0
+        if labels[inside].any():
+            return None
+        labels[inside] = segment.number
+    return labels
 
 
 def _make_segment(seg: Any, number: int) -> Segment:
