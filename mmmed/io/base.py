@@ -24,7 +24,12 @@ _READERS = {
     '.tiff': 'image_stack',
 }
 VOLUME_SUFFIXES = tuple(_READERS)
-_WRITERS = {**_READERS, '.nii': 'nifti_writing', '.nii.gz': 'nifti_writing'}
+_WRITERS = {
+    **_READERS,
+    '.nii': 'nifti_writing',
+    '.nii.gz': 'nifti_writing',
+    '.dcm': 'dicom_seg_writing',
+}
 _NAMES = {
     'nifti': 'NIfTI',
     'nrrd': 'NRRD',
@@ -107,7 +112,7 @@ def write_volume(volume: Volume, path: str | Path, like: Volume | None = None) -
     try:
         if like is not None:
             volume = _lay_onto(volume, like)
-        _load('.dicom_seg' if module == '.dicom' else module).write(volume, path)
+        _load(module).write(volume, path)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 

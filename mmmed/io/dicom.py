@@ -16,10 +16,10 @@ from mmmed.io.dicom_files import (
     SkippedFile,
     drop_skipped,
     group_files,
-    read_dataset,
     scan_folder,
 )
 from mmmed.io.dicom_geometry import SliceStack, arrange_slices, resample_stack
+from mmmed.io.dicom_parsing import read_dataset
 from mmmed.io.dicom_pixels import decode_frames, find_rescale, rescale
 from mmmed.structures import Volume, VolumeSource
 

@@ -3,9 +3,6 @@
 Only headers are read here. Geometry: ``dicom_geometry``; pixels: ``dicom_pixels``.
 """
 
-import io
-import os
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from mmmed.io.dicom_parsing import import_pydicom, read_header
 
 _NO_IMAGES = {
     'SEG': 'a segmentation; read the file itself',
@@ -182,58 +181,6 @@ def group_files(
             series.append(_make_series(images, part, tuple(skipped)))
     series.sort(key=lambda s: (s.number is None, s.number or 0, s.uid, s.part))
     return series, tuple(skipped)
-
-
-def import_pydicom() -> Any:
-    """The pydicom package, or an error that says how to have it."""
-    try:
-        import pydicom
-    except ImportError as error:
-        raise ImportError(
-            'DICOM needs pydicom; install it with: pip install "mmmed[dicom]"'
-        ) from error
-    return pydicom
-
-
-def read_header(path: str, *, only: Iterable[str] | None = None) -> Any:
-    """A file's dataset without its pixels; any failure of the parser is raised.
-
-    Args:
-        path: The file.
-        only: Keywords to read; None reads all.
-    """
-    return _parse(path, stop_before_pixels=True, specific_tags=only and list(only))
-
-
-def read_dataset(path: str) -> Any:
-    """A file's whole dataset."""
-    return _parse(path)
-
-
-class _BoundedFile(io.BufferedReader):
-    """A file of which no read can ask for more than is left.
-
-    A damaged length field would otherwise make Python take memory for it first.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._end = os.path.getsize(path)
-        super().__init__(io.FileIO(path))
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._end - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _parse(path: str, **options: Any) -> Any:
-    pydicom = import_pydicom()
-    with _BoundedFile(path) as stream, warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # odd values are told where they matter
-        head = stream.read(132)
-        stream.seek(0)
-        # Old files lack the preamble and start with their first group at once.
-        force = head[128:] != b'DICM' and head[:2] in (b'\x08\x00', b'\x02\x00')
-        return pydicom.dcmread(stream, force=force, **options)
 
 
 def _read_entry(path: str) -> _Entry | SkippedFile:

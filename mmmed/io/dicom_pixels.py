@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmmed.io.compression import DamagedError
-from mmmed.io.dicom_files import import_pydicom
+from mmmed.io.dicom_parsing import import_pydicom
 
 # No lossless codec of DICOM gives more pixels per byte on a real header.
 MAX_EXPANSION = 4096
