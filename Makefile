@@ -22,9 +22,9 @@ ifeq ($(MMCV),full)
 	pip install -c constraints.txt torch numpy
 	pip uninstall -y mmcv-lite
 	MMCV_WITH_OPS=1 pip install -c constraints.txt --no-build-isolation -v 'mmcv==2.1.0'
-	pip install -c constraints.txt -e '.[openmmlab,dicom,fast,onnx,test]' setuptools
+	pip install -c constraints.txt -e '.[openmmlab,dicom,onnx,test]' setuptools
 else
-	pip install -c constraints.txt -e '.[openmmlab,dicom,fast,onnx,test]' mmcv-lite setuptools
+	pip install -c constraints.txt -e '.[openmmlab,dicom,onnx,test]' mmcv-lite setuptools
 endif
 	python -m mmmed.doctor
 	@touch $@

@@ -20,6 +20,7 @@ setup(
     include_package_data=True,
     zip_safe=False,
     install_requires=[
+        'isal',
         'matplotlib',
         'nibabel',
         'numpy>=1.26',
@@ -50,7 +51,6 @@ setup(
             'pylibjpeg-openjpeg',
             'python-gdcm',
         ],
-        'fast': ['isal'],
         'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
         'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],
         'test': [
