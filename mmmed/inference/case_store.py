@@ -7,7 +7,7 @@ and from files that are not ours. Not here: running networks.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,13 +147,7 @@ class CaseStore:
 
     def remove_leftovers(self) -> None:
         """Remove temporary files of a run that was killed while it wrote."""
-        for path in (*self.outputs, self.report_path):
-            if not path.parent.is_dir():
-                continue
-            start = f'.{path.name}.'
-            for entry in path.parent.iterdir():
-                if entry.name.startswith(start) and entry.name.endswith('.tmp'):
-                    entry.unlink(missing_ok=True)
+        remove_leftovers([*self.outputs, self.report_path])
 
     def name(self, path: Path) -> str:
         """Path below the results folder, with forward slashes."""
@@ -169,6 +163,17 @@ def _make_folder_name(class_name: str) -> str:
     """A class name as the name of a folder."""
     safe = ''.join(c if c.isalnum() or c in '-_.' else '_' for c in class_name)
     return safe.lstrip('.') or '_'
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove temporary files that atomic writes of these files left behind."""
+    for path in paths:
+        if not path.parent.is_dir():
+            continue
+        start = f'.{path.name}.'
+        for entry in path.parent.iterdir():
+            if entry.name.startswith(start) and entry.name.endswith('.tmp'):
+                entry.unlink(missing_ok=True)
 
 
 def make_printable(value: Any) -> Any:

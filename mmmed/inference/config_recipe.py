@@ -43,6 +43,9 @@ def derive_recipe(
     stated = {**config.get('inference', {}), **(changes or {})}
     values: dict[str, Any] = {'dimension': stated.get('dimension', 2)}
     values.update(_read_model(model))
+    backbone = config.get('model', {}).get('backbone') or {}
+    if 'in_channels' in backbone:
+        values['in_channels'] = backbone['in_channels']
     if values['dimension'] == 2:
         values.update(_read_pipeline(config, is_needed='size' not in stated))
         values['flips'] = _read_flips(config)
@@ -76,9 +79,6 @@ def _read_model(model: nn.Module) -> dict[str, Any]:
         # None: a head of K channels has no threshold.
         values['threshold'] = float(getattr(head, 'threshold', None) or 0.5)
     values['align_corners'] = bool(getattr(model, 'align_corners', False))
-    in_channels = getattr(getattr(model, 'backbone', None), 'in_channels', None)
-    if isinstance(in_channels, int):
-        values['in_channels'] = in_channels
     values.update(_read_preprocessor(getattr(model, 'data_preprocessor', None)))
     values.update(_read_test_cfg(getattr(model, 'test_cfg', None) or {}))
     return values

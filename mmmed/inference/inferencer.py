@@ -25,7 +25,7 @@ RULES = ('mean', 'vote', 'staple')
 _MIB = 1 << 20
 # Of a graphics card's free memory, for class probabilities; the network needs some.
 _CUDA_SHARE = 0.4
-CPU_MEMORY_MIB = 1024
+CPU_MEMORY_MIB = 1536
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Inferencer:
         use_tta: Whether mirrored views are averaged too; the recipe names them.
         batch_size: Slices or windows at a time; halved when memory runs short.
         memory_mib: Aimed at for class probabilities, beside the scan, the label map
-            and what the network itself needs. None: 1024 on a CPU, on a graphics
+            and what the network itself needs. None: 1536 on a CPU, on a graphics
             card a part of what is free there.
 
     Raises:

@@ -68,7 +68,7 @@ class Interpolation:
         high = torch.from_numpy(self.upper).to(values.device)
         shape = [1] * values.ndim
         shape[axis] = -1
-        share = torch.from_numpy(self.weight).to(values.device).view(shape)
+        share = torch.from_numpy(self.weight).to(values).view(shape)
         below = values.index_select(axis, low)
         return below.lerp_(values.index_select(axis, high), share)
 

@@ -17,7 +17,12 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from mmmed.files import hash_json, write_csv_atomic, write_json_atomic
 from mmmed.inference.case_job import CaseJob
-from mmmed.inference.case_store import SAVES, CaseStore, make_printable
+from mmmed.inference.case_store import (
+    SAVES,
+    CaseStore,
+    make_printable,
+    remove_leftovers,
+)
 from mmmed.inference.discovery import ScanCase, find_scans, select_part
 from mmmed.inference.inferencer import Inferencer
 from mmmed.inference.loading import LoadedNetworks
@@ -204,10 +209,10 @@ def _write_record(
             'summary': {**outcome.summarize(), 'out': '.'},
         },
     }
-    write_json_atomic(outcome.out / f'run{part}.json', make_printable(facts))
-    write_csv_atomic(
-        outcome.out / f'cases{part}.csv', [_make_row(r) for r in outcome.cases]
-    )
+    paths = outcome.out / f'run{part}.json', outcome.out / f'cases{part}.csv'
+    remove_leftovers(paths)
+    write_json_atomic(paths[0], make_printable(facts))
+    write_csv_atomic(paths[1], [_make_row(report) for report in outcome.cases])
 
 
 def _make_row(report: Mapping[str, Any]) -> dict[str, Any]:

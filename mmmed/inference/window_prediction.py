@@ -103,7 +103,10 @@ def plan_blocks(
     while True:
         block = [math.ceil(n / c) for n, c in zip(lengths, counts, strict=True)]
         can = [
-            k for k in (0, 1) if math.ceil(lengths[k] / (counts[k] + 1)) >= smallest[k]
+            k
+            for k in (0, 1)
+            if counts[k] < lengths[k]
+            and math.ceil(lengths[k] / (counts[k] + 1)) >= smallest[k]
         ]
         if math.prod(block) <= pixels or not can:
             break

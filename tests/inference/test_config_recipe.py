@@ -1,0 +1,114 @@
+"""What is read from where, and what is refused."""
+
+import pytest
+from torch import nn
+
+from mmmed.inference.config_recipe import derive_recipe
+
+META = {
+    'classes': ['background', 'hemorrhage'],
+    'channel_names': ['bone', 'brain'],
+    'window_hu': {'brain': [40, 120], 'bone': [700, 3200]},
+}
+LOAD = {'type': 'mmmed.LoadSlice', 'size': (32, 48)}
+PACK = {'type': 'mmmed.PackMedInputs'}
+
+
+def make_config(*steps, **entries):
+    return {'test_dataloader': {'dataset': {'pipeline': list(steps)}}, **entries}
+
+
+class Head(nn.Module):
+    out_channels = 1
+    threshold = 0.3
+
+
+class Host(nn.Module):
+    """Attributes of a host's segmentor."""
+
+    align_corners = True
+
+    def __init__(self, **test_cfg) -> None:
+        super().__init__()
+        self.decode_head = Head()
+        self.test_cfg = test_cfg
+
+
+def test_windows_come_in_the_order_of_the_channels() -> None:
+    recipe = derive_recipe(make_config(LOAD, PACK), META, nn.Identity())
+    assert recipe.intensity.windows_hu == ((700.0, 3200.0), (40.0, 120.0))
+    assert recipe.in_channels == 2
+    assert recipe.out_channels == 2
+    assert recipe.size == (32, 48)
+    assert recipe.orientation == 'SPL'
+    assert recipe.flips == ()
+
+
+def test_the_network_decides_how_many_channels_it_takes() -> None:
+    config = make_config(LOAD, PACK, model={'backbone': {'in_channels': 6}})
+    recipe = derive_recipe(config, META, nn.Identity(), {'neighbors': 1})
+    assert recipe.in_channels == 6
+    with pytest.raises(ValueError, match='6 channels'):
+        derive_recipe(config, META, nn.Identity())
+
+
+def test_the_host_weights_its_windows_alike() -> None:
+    host = Host(mode='slide', crop_size=(16, 16), stride=(8, 8))
+    recipe = derive_recipe(make_config(LOAD, PACK), META, host)
+    assert recipe.window_weight == 'constant'
+    assert (recipe.threshold, recipe.align_corners) == (0.3, True)
+    whole = Host(mode='whole', size_divisor=16)
+    assert derive_recipe(make_config(LOAD, PACK), META, whole).size_divisor == 16
+
+
+def test_who_wins() -> None:
+    config = make_config(LOAD, PACK, inference={'size': (8, 8), 'threshold': 0.6})
+    recipe = derive_recipe(config, META, Host(), {'size': None, 'plane': 'coronal'})
+    assert (recipe.size, recipe.threshold) == (None, 0.6)
+    assert recipe.orientation == 'PIL'
+
+
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+def test_pipelines_of_wrapped_datasets_and_of_validation_are_found(wrapper) -> None:
+    inner = {'pipeline': [LOAD, PACK]}
+    config = {'val_dataloader': {'dataset': {'type': wrapper, 'dataset': inner}}}
+    assert derive_recipe(config, META, nn.Identity()).size == (32, 48)
+    config = {'test_pipeline': [{'type': 'LoadSlice', 'size': None}, PACK]}
+    assert derive_recipe(config, META, nn.Identity()).size is None
+
+
+def test_flips_of_the_tta_pipeline() -> None:
+    def flip(**values):
+        return {'type': 'mmmed.RandomFlipSlice', **values}
+
+    views = [[flip(prob=0.0), flip(prob=1.0), flip(prob=1.0, direction='vertical')]]
+    config = make_config(
+        LOAD,
+        PACK,
+        tta_pipeline=[LOAD, {'type': 'TestTimeAug', 'transforms': [*views, [PACK]]}],
+    )
+    assert derive_recipe(config, META, nn.Identity()).flips == ((-1,), (-2,))
+
+
+@pytest.mark.parametrize(
+    ('config', 'meta', 'message'),
+    [
+        (make_config(LOAD, {'type': 'Resize'}, PACK), META, 'Resize'),
+        ({}, META, 'no steps'),
+        (make_config(LOAD, PACK), {**META, 'window_hu': None}, '--window-level'),
+        (make_config(LOAD, PACK), {**META, 'classes': None}, 'classes'),
+        (make_config(LOAD, PACK, inference={'dimension': 3}), META, 'orientation'),
+        (make_config(LOAD, PACK, inference={'sise': 3}), META, 'sise'),
+    ],
+)
+def test_what_is_unknown_is_refused_with_its_remedy(config, meta, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        derive_recipe(config, meta, nn.Identity())
+
+
+def test_reversed_channels_are_refused() -> None:
+    host = Host()
+    host.data_preprocessor = nn.Identity()
+    host.data_preprocessor.channel_conversion = True
+    with pytest.raises(ValueError, match='bgr_to_rgb'):
+        derive_recipe(make_config(LOAD, PACK), META, host)
