@@ -161,7 +161,7 @@ def start_and_signal(raw, out, number):
         text=True,
     )
     journal = out.parent / f'.{out.name}.partial' / 'journal.jsonl'
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (journal.exists() and journal.read_bytes().count(b'"task"') >= 4):
         assert child.poll() is None, child.stderr.read()
         assert time.monotonic() < deadline
