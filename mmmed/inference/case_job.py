@@ -115,10 +115,19 @@ class CaseJob:
         return partial(self._finish, volume, prediction)
 
     def _check(self) -> None:
+        """Refuse what is known to be wrong before anything is read."""
+        case = self.store.case
         if 'dicom-seg' in self.options.save and not self.store.is_dicom:
             raise ValueError(
-                f'{self.store.case.path} is no DICOM series, which a DICOM-SEG has to '
-                'refer to; use --save seg'
+                f'{case.path} is no DICOM series, which a DICOM-SEG has to refer to; '
+                'use --save seg'
+            )
+        modality = case.series.modality if case.series else ''
+        kind = self.inferencer.recipe.intensity.kind
+        if kind == 'window' and modality not in ('', 'CT'):
+            raise ValueError(
+                f'{case.path}: {modality} images have no Hounsfield units, but the '
+                'network expects windows of CT'
             )
 
     def _is_finished(self, input_hash: str) -> bool:

@@ -3,6 +3,7 @@
 Not here: formats (``mmmed.io``).
 """
 
+import dataclasses
 import hashlib
 import os
 from collections import Counter
@@ -102,6 +103,8 @@ def find_scans(source: str | Path, *, leave_out: Path | None = None) -> list[Sca
         for path, kind in zip(files, kinds, strict=True)
     ):
         series, reasons = _find_series(source, leave_out)
+        # What else lies in the tree is no news about each of its series.
+        series = [dataclasses.replace(one, skipped=()) for one in series]
         found += [(_find_folder(one), DICOM, one) for one in series]
     if not found:
         raise ValueError(

@@ -129,6 +129,11 @@ def infer_scans(
     source, out = Path(source), Path(out)
     if source.resolve() == out.resolve() or out.is_file():
         raise ValueError(f'{out} is the input or a file; results need another folder')
+    if 'prob' in options.save and inferencer.rule != 'mean':
+        raise ValueError(
+            f'an ensemble by {inferencer.rule} gives labels, no probabilities; use '
+            '--ensemble mean, or --save seg'
+        )
     settings = describe_settings(inferencer, loaded, options)
     settings_hash = hash_json(settings)
     cases = select_part(

@@ -118,7 +118,9 @@ def write_dicom() -> Callable[..., np.ndarray]:
     pydicom = pytest.importorskip('pydicom')
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-    def write(folder: Path, slices: int = 5, number: int = 1) -> np.ndarray:
+    def write(
+        folder: Path, slices: int = 5, number: int = 1, modality: str = 'CT'
+    ) -> np.ndarray:
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(number)
         hu = rng.integers(-1000, 1000, (slices, 8, 6)).astype(np.int16)
@@ -133,7 +135,7 @@ def write_dicom() -> Callable[..., np.ndarray]:
             file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID
             file.StudyInstanceUID, file.SeriesInstanceUID = study, series
             file.FrameOfReferenceUID = frame
-            file.Modality, file.SeriesNumber = 'CT', number
+            file.Modality, file.SeriesNumber = modality, number
             file.InstanceNumber = index + 1
             file.PatientID = file.PatientName = 'phantom'
             file.PatientBirthDate = file.StudyDate = file.StudyTime = ''

@@ -13,6 +13,7 @@ import pytest
 
 from mmmed.files import hash_file
 from mmmed.inference.inferencer import Inferencer
+from mmmed.inference.intensity import Intensity
 from mmmed.inference.run import RunOptions, infer_scans
 from mmmed.io import read_segmentation, read_volume, write_volume
 
@@ -179,6 +180,12 @@ def test_probabilities_are_halves_on_the_same_grid(scans, tmp_path, infer) -> No
         np.testing.assert_allclose(prob.grid, scan.grid, atol=1e-5)
 
 
+def test_votes_have_no_probabilities(scans, tmp_path, infer) -> None:
+    with pytest.raises(ValueError, match='no probabilities'):
+        infer(scans, tmp_path / 'out', rule='vote', save=('prob',))
+    assert not (tmp_path / 'out').exists()
+
+
 def test_dry_run_writes_nothing(scans, tmp_path, infer) -> None:
     outcome = infer(scans, tmp_path / 'out', dry_run=True)
     assert outcome.count('planned') == 4
@@ -226,6 +233,21 @@ def test_dicom_in_dicom_seg_out(tmp_path, infer, write_dicom) -> None:
     seg = read_segmentation(out / 'ct.dcm', like=scan)
     assert np.array_equal(seg.array, hu > 0)
     assert seg.source.header.segments[0].label == 'lesion'
+
+
+def test_mr_is_not_windowed_like_ct(tmp_path, loaded, infer, write_dicom) -> None:
+    write_dicom(tmp_path / 'in' / 'mr', modality='MR')
+    write_dicom(tmp_path / 'in' / 'ct')
+    rule = Intensity('window', windows_hu=((40, 120),))
+    recipe = dataclasses.replace(loaded.recipe, intensity=rule)
+    networks = dataclasses.replace(loaded, recipe=recipe)
+    outcome = infer(tmp_path / 'in', tmp_path / 'out', networks)
+    assert [(r['case_id'], r['status']) for r in outcome.cases] == [
+        ('ct', 'done'),
+        ('mr', 'failed'),
+    ]
+    assert 'MR images have no Hounsfield' in outcome.summarize()['errors']['mr']
+    assert outcome.cases[0]['warnings'] == []
 
 
 def test_dicom_seg_of_other_formats_is_refused(scans, tmp_path, infer) -> None:
@@ -279,3 +301,30 @@ def test_a_kill_at_any_write_leaves_nothing_broken(scans, tmp_path, infer) -> No
         assert outcome.exit_code == 0
         assert hash_tree(out) == expected  # temporary files are gone too
     assert step >= 10  # per case: report, mask, probability, report; record, table
+
+
+@pytest.mark.data
+def test_real_ct_in_dicom_and_nifti(sample_data, tmp_path, infer) -> None:
+    """Foreground above 0 HU, on the grid of the scan, as file and as DICOM-SEG."""
+    out = tmp_path / 'out'
+    source = sample_data / 'abdomen' / 'dcmqi_ct3slice' / 'ct-3slice'
+    assert infer(source, out, save=('seg', 'dicom-seg')).exit_code == 0
+    scan = read_volume(source)
+    seg = read_segmentation(out / 'ct-3slice.dcm', like=scan)
+    assert np.array_equal(seg.array, scan.array > 0)
+    assert np.array_equal(read_volume(out / 'ct-3slice.nii.gz').array, scan.array > 0)
+    source = sample_data / 'abdomen' / 'totalsegmentator' / 'example_ct.nii.gz'
+    assert infer(source, tmp_path / 'nifti').exit_code == 0
+    image, mask = nib.load(source), nib.load(tmp_path / 'nifti' / source.name)
+    assert np.array_equal(image.affine, mask.affine)
+    assert np.array_equal(np.asarray(mask.dataobj) > 0, np.asarray(image.dataobj) > 0)
+
+
+@pytest.mark.data
+def test_folders_of_real_scans_never_crash(sample_data, tmp_path, infer) -> None:
+    """Corner cases of DICOM: every one is done or named."""
+    outcome = infer(sample_data / 'dicom', tmp_path / 'out')
+    assert outcome.count('done') > 3
+    assert outcome.count('done') + outcome.count('failed') == len(outcome.cases)
+    for text in outcome.summarize()['errors'].values():
+        assert 'Error:' not in text.split(':')[0]
