@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,28 +17,13 @@ from mmmed.inference.case_store import CaseStore, make_printable
 from mmmed.inference.inferencer import Inferencer, Prediction
 from mmmed.inference.label_sink import ProbabilitySpool
 from mmmed.inference.measure import measure_labels
+from mmmed.inference.options import RunOptions
 from mmmed.inference.planes import Plane
 from mmmed.inference.scan_grid import ScanGrid
 from mmmed.io import Segment, write_segmentation, write_volume
 from mmmed.structures import Volume
 
 Finish = Callable[[], dict[str, Any]]
-
-
-class Options(Protocol):
-    """What a job looks at of :class:`mmmed.inference.run.RunOptions`."""
-
-    @property
-    def save(self) -> tuple[str, ...]:
-        """What is written."""
-
-    @property
-    def overwrite(self) -> bool:
-        """Whether results may be replaced."""
-
-    @property
-    def irregular(self) -> str:
-        """What to do with irregular DICOM series."""
 
 
 class CaseJob:
@@ -48,7 +33,7 @@ class CaseJob:
         store: Where its results go.
         inferencer: What predicts.
         settings: Hash of everything beside the scan that decides the result.
-        options: See :class:`mmmed.inference.run.RunOptions`.
+        options: See :class:`RunOptions`.
     """
 
     def __init__(
@@ -56,7 +41,7 @@ class CaseJob:
         store: CaseStore,
         inferencer: Inferencer,
         settings: str,
-        options: Options,
+        options: RunOptions,
     ) -> None:
         self.store = store
         self.inferencer = inferencer

@@ -15,7 +15,6 @@ from mmmed.files import hash_file, write_json_atomic
 from mmmed.inference.discovery import DICOM, ScanCase
 
 SCHEMA_VERSION = 1
-SAVES = ('seg', 'prob', 'dicom-seg')
 _MASK_SUFFIX = {
     '.nrrd': '.nrrd',
     '.mha': '.mha',
@@ -38,7 +37,7 @@ class CaseStore:
         out: Results folder.
         case: The scan.
         classes: Names by label.
-        save: Which of ``SAVES`` are written.
+        save: What is written; see :class:`mmmed.inference.options.RunOptions`.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from mmmed.inference.intensity import Intensity
-from mmmed.inference.recipe import ScanRecipe
+from mmmed.inference.recipe import PLANES, ScanRecipe
 
 _PACKING = ('PackMedInputs', 'PackSegInputs')
 _AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
@@ -49,8 +49,7 @@ def derive_recipe(
     if values['dimension'] == 2:
         values.update(_read_pipeline(config, is_needed='size' not in stated))
         values['flips'] = _read_flips(config)
-        # The order of axes in a slice is that of the data set's plane.
-        values['orientation'] = 'SPL'
+        values['orientation'] = _read_orientation(dataset_meta)
     elif 'orientation' not in stated:
         raise ValueError(
             'the config does not say which way volumes are turned; '
@@ -147,6 +146,16 @@ def _read_flips(config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
             if _bare(view) == 'RandomFlipSlice' and view.get('prob') == 1.0:
                 flips.append(_AXES[view.get('direction', 'horizontal')])
     return tuple(dict.fromkeys(flips))
+
+
+def _read_orientation(dataset_meta: Mapping[str, Any]) -> str:
+    """How the data set's slices lie; axial if it does not say."""
+    plane = dataset_meta.get('plane', 'axial')
+    if plane not in PLANES:
+        raise ValueError(
+            f'trained on plane {plane!r}, expected one of {sorted(PLANES)}'
+        )
+    return PLANES[plane]
 
 
 def _read_intensity(dataset_meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ replaced (``case_store``).
 """
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,6 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from mmmed.files import hash_json, write_csv_atomic, write_json_atomic
 from mmmed.inference.case_job import CaseJob
 from mmmed.inference.case_store import (
-    SAVES,
     CaseStore,
     make_printable,
     remove_leftovers,
@@ -26,6 +24,7 @@ from mmmed.inference.case_store import (
 from mmmed.inference.discovery import ScanCase, find_scans, select_part
 from mmmed.inference.inferencer import Inferencer
 from mmmed.inference.loading import LoadedNetworks
+from mmmed.inference.options import RunOptions
 from mmmed.structures.run_record import RunRecord, hash_config
 from mmmed.version import __version__
 
@@ -33,36 +32,6 @@ from mmmed.version import __version__
 _FORMAT = 1
 EXIT_DONE, EXIT_SOME_FAILED = 0, 3
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run treats its folders.
-
-    Args:
-        save: What is written per case, of ``'seg'``, ``'prob'``, ``'dicom-seg'``.
-        num_parts: Into how many runs the cases are divided.
-        part_id: Which of them this is, from 0.
-        overwrite: Make everything anew, whatever lies there.
-        dry_run: Say what would be done; write nothing.
-        irregular: For DICOM, see :func:`mmmed.io.read_volume`.
-        show_progress: Whether a bar is shown.
-
-    Raises:
-        ValueError: ``save`` is empty or has unknown words.
-    """
-
-    save: tuple[str, ...] = ('seg',)
-    num_parts: int = 1
-    part_id: int = 0
-    overwrite: bool = False
-    dry_run: bool = False
-    irregular: str = 'refuse'
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.save or not set(self.save) <= set(SAVES):
-            raise ValueError(f'save is {self.save}, expected some of {SAVES}')
 
 
 @dataclass
@@ -239,6 +208,9 @@ def _tell(report: Mapping[str, Any], number: int, total: int) -> None:
     if status == 'failed':
         _log.error('%s: failed: %s', place, report['error'])
         return
+    if status == 'skipped':
+        _log.info('%s: finished already', place)
+        return
     for text in report.get('warnings') or ():
         _log.warning('%s: %s', place, text)
     parts = [
@@ -248,10 +220,7 @@ def _tell(report: Mapping[str, Any], number: int, total: int) -> None:
     ]
     text = ', '.join(parts[:5]) or 'nothing found'
     more = f' and {len(parts) - 5} more' if len(parts) > 5 else ''
-    if status == 'skipped':
-        _log.info('%s: finished already', place)
-    else:
-        _log.info('%s: %s%s (%.1f s)', place, text, more, report['timings_s']['total'])
+    _log.info('%s: %s%s (%.1f s)', place, text, more, report['timings_s']['total'])
 
 
 class _Bar:
@@ -266,7 +235,6 @@ class _Bar:
             '[{elapsed}<{remaining}]',
         )
         self._finished = 0
-        self._last = time.monotonic()
 
     def __enter__(self) -> '_Bar':
         return self

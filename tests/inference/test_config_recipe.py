@@ -52,6 +52,16 @@ def test_the_network_decides_how_many_channels_it_takes() -> None:
         derive_recipe(config, META, nn.Identity())
 
 
+def test_the_data_set_knows_its_plane() -> None:
+    meta = {**META, 'plane': 'sagittal'}
+    recipe = derive_recipe(make_config(LOAD, PACK), meta, nn.Identity())
+    assert recipe.orientation == 'LIP'
+    with pytest.raises(ValueError, match='oblique'):
+        derive_recipe(
+            make_config(LOAD, PACK), {**META, 'plane': 'oblique'}, nn.Identity()
+        )
+
+
 def test_the_host_weights_its_windows_alike() -> None:
     host = Host(mode='slide', crop_size=(16, 16), stride=(8, 8))
     recipe = derive_recipe(make_config(LOAD, PACK), META, host)

@@ -14,7 +14,8 @@ import pytest
 from mmmed.files import hash_file
 from mmmed.inference.inferencer import Inferencer
 from mmmed.inference.intensity import Intensity
-from mmmed.inference.run import RunOptions, infer_scans
+from mmmed.inference.options import RunOptions
+from mmmed.inference.run import infer_scans
 from mmmed.io import read_segmentation, read_volume, write_volume
 
 
