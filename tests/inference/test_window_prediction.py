@@ -5,14 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmmed.functional.probabilities import activate_logits
 from mmmed.functional.sliding_window import predict_by_windows
 from mmmed.functional.tiling import compute_gaussian_weights
 from mmmed.inference.adaptive_batch import AdaptiveBatch
 from mmmed.inference.members import Member
+from mmmed.inference.recipe import ScanRecipe
 from mmmed.inference.scan_grid import ScanGrid
 from mmmed.inference.window_prediction import plan_blocks, predict_volume
+from mmmed.structures import Volume
 
 SHAPES = [(17, 29, 23), (6, 8, 10), (7, 8, 10), (3, 20, 4), (1, 1, 1), (13, 5, 31)]
 PLENTY = 1 << 30
@@ -56,6 +60,37 @@ def test_equals_all_at_once_bit_for_bit(
     recipe = dataclasses.replace(recipe3d, window_weight=weight)
     volume = make_volume(rng.normal(size=shape).astype('f4'))
     member = Member((convolution(3, 4),), recipe)
+    found, _ = collect(ScanGrid(volume, recipe), member, memory)
+    assert torch.equal(found, predict_at_once(volume, member))
+
+
+SIZES = st.tuples(*[st.integers(1, 9)] * 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), shape=SIZES, window=SIZES, memory=st.sampled_from([1, 5000]))
+def test_any_windows_on_any_grid(data, shape, window, memory) -> None:
+    stride = tuple(data.draw(st.integers(1, size)) for size in window)
+    recipe = ScanRecipe(
+        classes=('a', 'b', 'c'),
+        out_channels=3,
+        dimension=3,
+        orientation='SAR',
+        crop_size=window,
+        stride=stride,
+    )
+    scan = np.random.default_rng(sum(shape)).normal(size=shape).astype('f4')
+    volume = Volume(scan, (3.0, 0.75, 1.25))
+
+    def network(x):
+        # Differs between the places of a window: blending matters.
+        ramp = (
+            torch.linspace(0, 1, x.shape[-1])
+            + torch.linspace(0, 2, len(x[0, 0]))[:, None, None]
+        )
+        return torch.cat([x, ramp * x, -ramp * x], 1)
+
+    member = Member((network,), recipe)
     found, _ = collect(ScanGrid(volume, recipe), member, memory)
     assert torch.equal(found, predict_at_once(volume, member))
 
