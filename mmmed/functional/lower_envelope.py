@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Lines whose envelopes are built together: their state of the art fits a cache.
+# Lines whose envelopes are built together: their state fits a cache.
 _LINES = 1 << 14
 # Square of the distance to a site that is not there: beyond any that is.
 _FAR = 1e30
