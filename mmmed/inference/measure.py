@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from mmmed.functional.components import label_components
 from mmmed.structures import Volume
 
 CONNECTIVITY = 26
@@ -34,8 +35,8 @@ def measure_labels(mask: Volume, classes: Sequence[str]) -> dict[str, Any]:
         components = 0
         if box is not None:
             # Within its own box: a label of the whole scan takes four bytes a voxel.
-            structure = np.ones((3, 3, 3), dtype=bool)
-            components = ndimage.label(mask.array[box] == label, structure)[1]
+            is_label = mask.array[box] == label
+            components = label_components(is_label, connectivity=CONNECTIVITY)[1]
         voxels = int(counts[label])
         rows[name] = {
             'label': label,
