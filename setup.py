@@ -24,6 +24,7 @@ setup(
         'matplotlib',
         'nibabel',
         'numpy>=1.26',
+        'opencv-python',
         'packaging',
         'pillow',
         'rich',
