@@ -164,7 +164,8 @@ def match_lesions(
         The match; with no lesion on a side, that side has no rows.
 
     Raises:
-        ValueError: Shapes differ, a mask is not binary, or an option does not exist.
+        ValueError: Shapes differ, a mask is not binary or has not two or three axes,
+            or an option does not exist.
 
     Source:
         ``overlap``: scorer of the ATLAS v2.0 challenge, npnl/atlas2_grand_challenge.
@@ -182,6 +183,11 @@ def match_lesions(
             f'{get_args(Criterion)} and a share in (0, 1]'
         )
     pred_mask, target_mask = check_mask_pair(pred, target)
+    if pred_mask.ndim not in (2, 3):
+        raise ValueError(
+            f'masks have shape {pred_mask.shape}, expected two or three axes; match '
+            'each case on its own'
+        )
     there, here = (
         measure_components(mask, spacing, connectivity=connectivity, affine=affine)
         for mask in (target_mask, pred_mask)

@@ -289,3 +289,5 @@ def test_wrong_masks_are_refused():
         match_lesions(np.ones((2, 3)), np.ones((3, 2)), (1, 1))
     with pytest.raises(ValueError, match='target holds'):
         match_lesions(np.ones((2, 3)), 2 * np.ones((2, 3)), (1, 1))
+    with pytest.raises(ValueError, match='two or three axes'):
+        match_lesions(np.ones(3), np.ones(3), (1,))

@@ -21,8 +21,8 @@ from mmmed.functional.surface import (
     compute_surface_dice,
     compute_surface_distances,
     compute_surface_metrics,
-    extract_surface,
 )
+from mmmed.functional.surface_elements import extract_surface
 
 # The reference uses names that SciPy has moved.
 pytestmark = pytest.mark.filterwarnings('ignore::DeprecationWarning:surface_distance')
@@ -48,73 +48,7 @@ def compute_box_surface(steps, spacing):
     return area
 
 
-# --- surfaces -----------------------------------------------------------------------
-
-
-def test_single_voxel_is_an_octahedron():
-    surface = extract_surface(
-        make_box((4, 5, 6), (1, 2, 3), (2, 3, 4)), (3.0, 2.0, 1.0)
-    )
-    assert surface.points.shape == (3, 8)
-    assert surface.points.min(axis=1).tolist() == [1, 2, 3]
-    assert surface.points.max(axis=1).tolist() == [2, 3, 4]
-    # Faces of 2, 3 and 6 mm2, bevelled: sqrt(4 + 9 + 36).
-    assert surface.sizes.sum() == pytest.approx(7.0, rel=1e-12)
-
-
-def test_single_pixel_is_a_rhombus():
-    surface = extract_surface(make_box((3, 4), (1, 1), (2, 2)), (3.0, 4.0))
-    assert surface.points.tolist() == [[1, 1, 2, 2], [1, 2, 1, 2]]
-    assert surface.sizes.tolist() == [2.5] * 4
-
-
-@pytest.mark.parametrize('start', [(0, 0, 0), (2, 1, 3)])
-def test_box_area_by_hand_also_at_the_border(start):
-    steps = (3, 5, 4)
-    mask = make_box((7, 6, 8), start, np.add(start, steps))
-    area = extract_surface(mask, SPACING).sizes.sum()
-    assert area == pytest.approx(compute_box_surface(steps, SPACING), rel=1e-12)
-
-
-def test_full_mask_has_the_surface_of_the_image():
-    surface = extract_surface(np.ones((2, 3, 4), bool), SPACING)
-    assert surface.sizes.sum() == pytest.approx(compute_box_surface((2, 3, 4), SPACING))
-    assert surface.points.min() == 0
-    assert surface.points.max(axis=1).tolist() == [2, 3, 4]
-
-
-def test_order_of_axes_in_memory_does_not_matter(rng):
-    mask = rng.random((5, 6, 7)) < 0.3
-    expected = extract_surface(mask, SPACING)
-    for other in (np.asfortranarray(mask), mask.repeat(2, axis=1)[:, ::2]):
-        surface = extract_surface(other, SPACING)
-        assert (surface.points == expected.points).all()
-        assert (surface.sizes == expected.sizes).all()
-
-
-def test_block_size_does_not_matter(rng, monkeypatch):
-    mask = rng.random((9, 6, 7)) < 0.3
-    expected = extract_surface(mask, SPACING)
-    monkeypatch.setattr('mmmed.functional.surface._BLOCK', 150)
-    assert (extract_surface(mask, SPACING).points == expected.points).all()
-
-
 # --- metrics by hand ----------------------------------------------------------------
-
-
-def test_two_pixels_apart():
-    pred, target = np.zeros((2, 1, 7), bool)
-    pred[0, 1], target[0, 4] = True, True
-    # Elements at x = 1 and 2 against 4 and 5; 0.5 mm a step, half the length each.
-    distances = compute_surface_distances(pred, target, (2.0, 0.5))
-    assert distances.pred_to_target_mm.tolist() == [1.5, 1.0, 1.5, 1.0]
-    assert distances.compute_hausdorff() == 1.5
-    assert distances.compute_hausdorff(50) == 1.0
-    assert distances.compute_hausdorff(50.1) == 1.5
-    assert distances.compute_average() == 1.25
-    assert distances.compute_surface_dice(1.0) == 0.5
-    assert distances.compute_surface_dice(0.99) == 0.0
-    assert distances.compute_surface_dice(1.5) == 1.0
 
 
 def test_surface_dice_jumps_where_nested_boxes_are_apart():
@@ -133,20 +67,6 @@ def test_surface_dice_jumps_where_nested_boxes_are_apart():
     assert distances.compute_surface_dice(5.19) < 1.0
     assert distances.compute_hausdorff() == pytest.approx(3 * math.sqrt(3))
     assert distances.target_to_pred_mm.tolist() == [3.0] * len(distances.target_sizes)
-
-
-def test_average_weighs_surfaces_by_area():
-    # A pixel beside a far larger square: distances 2, 3 from it, 2 to 9 to it.
-    pred, target = make_box((9, 9), (0, 0), (1, 1)), make_box((9, 9), (2, 2), (9, 9))
-    distances = compute_surface_distances(pred, target, (1, 1))
-    one = distances.pred_to_target_mm @ distances.pred_sizes
-    other = distances.target_to_pred_mm @ distances.target_sizes
-    lengths = 2 * math.sqrt(2), 24 + 2 * math.sqrt(2)
-    assert distances.pred_sizes.sum() == pytest.approx(lengths[0])
-    assert distances.target_sizes.sum() == pytest.approx(lengths[1])
-    mean = (one + other) / sum(lengths)
-    assert distances.compute_average() == pytest.approx(mean, rel=1e-12)
-    assert abs(mean - (one / lengths[0] + other / lengths[1]) / 2) > 1
 
 
 def test_perfect_prediction():
@@ -232,37 +152,6 @@ def test_no_distance_is_beyond_the_diagonal():
 def test_image_without_elements_is_empty():
     nothing = np.zeros((0, 5, 5), bool)
     assert math.isnan(compute_hausdorff(nothing, nothing, SPACING))
-
-
-# --- errors -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ('pred', 'target', 'spacing', 'message'),
-    [
-        (np.ones((2, 3)), np.ones((3, 2)), (1, 1), 'pred has shape'),
-        (np.ones((2, 3)), 2 * np.ones((2, 3)), (1, 1), r'target holds .*2'),
-        (np.ones((2, 3)), np.ones((2, 3)), (1, 1, 1), 'expected 2 finite lengths'),
-        (np.ones((2, 3)), np.ones((2, 3)), (1, 0), 'lengths > 0'),
-        (np.ones((2, 3)), np.ones((2, 3)), (1, math.nan), 'lengths > 0'),
-        (np.ones(3), np.ones(3), (1,), 'two or three axes'),
-        (np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), (1,) * 4, 'two or three axes'),
-    ],
-)
-def test_wrong_masks_and_spacing_are_refused(pred, target, spacing, message):
-    with pytest.raises(ValueError, match=message):
-        compute_surface_distances(pred, target, spacing)
-
-
-@pytest.mark.parametrize('masks', [np.ones((2, 2, 2)), np.zeros((2, 2, 2))])
-def test_wrong_options_are_refused_for_empty_masks_too(masks):
-    distances = compute_surface_distances(*masks, (1, 1))
-    for tolerance_mm in (-1, math.nan):
-        with pytest.raises(ValueError, match='tolerance_mm is'):
-            distances.compute_surface_dice(tolerance_mm)
-    for percentile in (-1, 100.1, math.nan):
-        with pytest.raises(ValueError, match='percentile is'):
-            distances.compute_hausdorff(percentile)
 
 
 # --- parity -------------------------------------------------------------------------
