@@ -3,6 +3,7 @@
 # make setup [MMCV=full]    the environment alone; MMCV=full compiles mmcv's operators
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 MMCV ?= lite
+EXTRAS := openmmlab,dicom,onnx,phantom,register,serve,test
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Threads that wait by spinning take the core from the thread they wait for: ten times
@@ -25,9 +26,9 @@ ifeq ($(MMCV),full)
 	pip install -c constraints.txt torch numpy
 	pip uninstall -y mmcv-lite
 	MMCV_WITH_OPS=1 pip install -c constraints.txt --no-build-isolation -v 'mmcv==2.1.0'
-	pip install -c constraints.txt -e '.[openmmlab,dicom,onnx,test]' setuptools
+	pip install -c constraints.txt -e '.[$(EXTRAS)]' setuptools
 else
-	pip install -c constraints.txt -e '.[openmmlab,dicom,onnx,test]' mmcv-lite setuptools
+	pip install -c constraints.txt -e '.[$(EXTRAS)]' mmcv-lite setuptools
 endif
 	python -m mmmed.doctor
 	@touch $@

@@ -53,9 +53,14 @@ setup(
             'python-gdcm',
         ],
         'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
+        # The stroke phantom's anatomy is the template inside nilearn's wheel.
+        'phantom': ['nilearn'],
+        'register': ['SimpleITK'],
+        'serve': ['fastapi', 'python-multipart', 'uvicorn'],
         'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],
         'test': [
             'codespell',
+            'httpx',
             'hypothesis',
             'mypy',
             'psutil',
