@@ -15,6 +15,7 @@ PACKAGE = ROOT / 'mmmed'
 MAY_IMPORT = {
     'version': set(),
     'files': set(),
+    'progress': set(),
     'registry': set(),
     'functional': set(),
     'checkpoint': {'files'},
@@ -23,11 +24,15 @@ MAY_IMPORT = {
     'structures': {'functional', 'files', 'version'},
     'io': {'structures', 'functional', 'files'},
     'phantoms': {'registry', 'io', 'functional', 'structures', 'files'},
-    'preparation': {'registry', 'io', 'functional', 'structures', 'files'},
+    'preparation': {
+        'registry', 'io', 'functional', 'structures', 'files', 'progress',
+    },
     'datasets': {'registry', 'io', 'functional', 'structures', 'files'},
     'models': {'registry', 'functional', 'structures'},
     'visualization': {'registry', 'functional', 'structures'},
-    'evaluation': {'registry', 'functional', 'structures', 'files'},
+    'evaluation': {
+        'registry', 'io', 'functional', 'structures', 'files', 'version', 'progress',
+    },
     'engine': {'registry', 'io', 'structures', 'files'},
     'inference': {
         'registry', 'io', 'functional', 'structures', 'files', 'checkpoint', 'compat',
@@ -54,10 +59,10 @@ ONLY_IN = {
     'highdicom': {'io'},
     'isal': {'io'},
     'matplotlib': {'visualization', 'reporting'},
-    'cv2': {'datasets', 'inference'},
+    'cv2': {'functional', 'datasets'},
     'sklearn': {'preparation', 'functional'},
 }  # fmt: skip
-FUNCTIONAL_NEEDS = {'numpy', 'scipy', 'torch', 'sklearn'}
+FUNCTIONAL_NEEDS = {'numpy', 'scipy', 'torch', 'sklearn', 'cv2'}
 
 
 def find_room(path):

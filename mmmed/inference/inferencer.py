@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmmed.functional.label_fusion import fuse_by_staple, fuse_by_vote
 from mmmed.inference.adaptive_batch import AdaptiveBatch
-from mmmed.inference.label_fusion import fuse_by_staple, fuse_by_vote
 from mmmed.inference.label_sink import LabelSink
 from mmmed.inference.members import Member
 from mmmed.inference.networks import Network

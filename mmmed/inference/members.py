@@ -2,7 +2,7 @@
 
 Several networks and mirrored views are averaged as probabilities, on the spot, so
 that an ensemble needs no more memory than its largest part. Not here: votes of
-members (``label_fusion``), windows and slices.
+members (``functional.label_fusion``), windows and slices.
 """
 
 from collections.abc import Callable, Iterator, Sequence

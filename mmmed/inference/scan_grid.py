@@ -1,7 +1,7 @@
 """ScanGrid: a scan as the network sees it, handed out plane by plane.
 
 Nothing here holds a float copy of the whole scan. Not here: slices fitted into a size
-(``letterbox``), normalisation (``members``).
+(``functional.letterbox``), normalisation (``members``).
 """
 
 import math

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmmed.functional.letterbox import Letterbox
 from mmmed.functional.sliding_window import predict_by_windows
 from mmmed.functional.tiling import compute_gaussian_weights
 from mmmed.inference.adaptive_batch import AdaptiveBatch
-from mmmed.inference.letterbox import SliceFit
 from mmmed.inference.members import Member, normalize
 from mmmed.inference.networks import Network
 from mmmed.inference.planes import Plane
@@ -38,7 +38,7 @@ def predict_slices(
     """
     recipe = member.recipe
     depth, height, width = grid.shape
-    fit = SliceFit.plan((height, width), recipe.size)
+    fit = Letterbox.fit((height, width), recipe.size)
     read = _cache_planes(grid, fit, 2 * recipe.neighbors + 1)
 
     def work(indices: Sequence[int]) -> list[Tensor]:
@@ -48,7 +48,9 @@ def predict_slices(
         return member.average(
             inputs,
             lambda network, view: predict_logits(network, view, recipe, batch.size),
-            lambda logits: fit.restore(logits, align_corners=recipe.align_corners),
+            lambda logits: fit.restore_logits(
+                logits, align_corners=recipe.align_corners
+            ),
         )
 
     largest = max(height * width, fit.outer[0] * fit.outer[1])
@@ -113,8 +115,8 @@ def read_stack(read, index: int, neighbors: int) -> NDArray:
     return np.concatenate([read(z) for z in around])
 
 
-def _cache_planes(grid: ScanGrid, fit: SliceFit, count: int):
+def _cache_planes(grid: ScanGrid, fit: Letterbox, count: int):
     """Reader of fitted slices that remembers as many as are needed again."""
     last = grid.shape[0] - 1
-    fitted = lru_cache(maxsize=count)(lambda z: fit.apply(grid.read_plane(z)))
+    fitted = lru_cache(maxsize=count)(lambda z: fit.apply_to_planes(grid.read_plane(z)))
     return lambda z: fitted(min(max(z, 0), last))

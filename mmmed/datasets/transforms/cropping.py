@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmmed.datasets.transforms.base import DrawnTransform
-from mmmed.datasets.transforms.letterbox import IGNORE_LABEL
+from mmmed.functional.letterbox import IGNORE_LABEL
 from mmmed.registry import TRANSFORMS
 
 

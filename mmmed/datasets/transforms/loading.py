@@ -1,7 +1,7 @@
 """LoadSlice: files of one case to arrays at the network's size.
 
-Not here: random transforms; the geometry itself (``letterbox``) and the store of
-decoded slices (``slice_cache``) are beside this.
+Not here: random transforms; the geometry itself (``functional.letterbox``), the
+store of decoded slices (``slice_cache``).
 """
 
 import hashlib
@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmmed.datasets.transforms.letterbox import Letterbox
 from mmmed.datasets.transforms.slice_cache import DecodedSlice, SliceCache
 from mmmed.files import hash_file
+from mmmed.functional.letterbox import Letterbox
 from mmmed.io.png import read_image, read_label
 from mmmed.registry import TRANSFORMS
 

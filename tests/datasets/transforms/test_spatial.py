@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from mmmed.datasets.transforms.formatting import PackMedInputs
-from mmmed.datasets.transforms.letterbox import Letterbox
 from mmmed.datasets.transforms.loading import LoadSlice
 from mmmed.datasets.transforms.spatial import (
     RandomAffineSlice,
     RandomFlipSlice,
     build_affine,
 )
+from mmmed.functional.letterbox import Letterbox
 from mmmed.io.png import write_image, write_label
 
 STILL = {'angle_deg': 0.0, 'scale': 1.0, 'shift': [0.0, 0.0]}

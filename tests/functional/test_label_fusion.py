@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmmed.inference import label_fusion
-from mmmed.inference.label_fusion import fuse_by_staple, fuse_by_vote
+from mmmed.functional import label_fusion
+from mmmed.functional.label_fusion import fuse_by_staple, fuse_by_vote
 
 
 def test_majority_wins_and_ties_go_to_the_smaller_label() -> None:

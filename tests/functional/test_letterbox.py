@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from mmmed.datasets.transforms.letterbox import Letterbox
+from mmmed.functional.letterbox import Letterbox
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,52 @@ def test_enlarging_keeps_labels():
 def test_scale_is_rows_then_columns():
     box = Letterbox.fit((48, 64), (32, 33))
     assert box.scale == (25 / 48, 33 / 64)
+
+
+@pytest.mark.parametrize(
+    'shape', [(650, 650), (40, 40), (31, 57), (57, 31), (64, 48), (1, 9), (100, 3)]
+)
+@pytest.mark.parametrize('channels', [1, 2, 3])
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+def test_scans_are_fitted_as_training_images_are(shape, channels, dtype, rng):
+    img = rng.integers(0, 256, (*shape, channels)).astype(dtype)
+    fit = Letterbox.fit(shape, (64, 48))
+    assert fit.outer == (64, 48)
+    planes = fit.apply_to_planes(img.transpose(2, 0, 1))
+    assert planes.dtype == dtype
+    np.testing.assert_array_equal(planes, fit.apply_to_img(img).transpose(2, 0, 1))
+
+
+def test_planes_may_be_many(rng):
+    planes = rng.integers(0, 256, (7, 9, 20), dtype=np.uint8)
+    fit = Letterbox.fit((9, 20), (8, 8))
+    one_by_one = [fit.apply_to_planes(planes[k : k + 1])[0] for k in range(7)]
+    np.testing.assert_array_equal(fit.apply_to_planes(planes), np.stack(one_by_one))
+
+
+def test_nothing_happens_without_a_size(rng):
+    planes = rng.normal(size=(2, 13, 7)).astype(np.float32)
+    fit = Letterbox.fit((13, 7), None)
+    assert fit.apply_to_planes(planes) is planes
+    logits = torch.from_numpy(planes)[None]
+    assert torch.equal(fit.restore_logits(logits, align_corners=False), logits)
+
+
+def test_margins_come_and_go_without_a_trace(rng):
+    planes = rng.normal(size=(1, 13, 8)).astype(np.float32)
+    fit = Letterbox.fit((13, 8), (13, 11))  # an odd margin: more at the end
+    fitted = fit.apply_to_planes(planes)
+    assert fitted.shape == (1, 13, 11)
+    assert np.array_equal(fitted[..., 1:9], planes)
+    assert not fitted[..., [0, 9, 10]].any()
+    logits = torch.from_numpy(fitted)[None]
+    assert np.array_equal(fit.restore_logits(logits, align_corners=False)[0], planes)
+
+
+def test_logits_return_by_bilinear_interpolation():
+    fit = Letterbox.fit((20, 10), (10, 8))
+    assert (fit.inner, fit.padding) == ((10, 5), (1, 2, 0, 0))
+    ramp = torch.arange(10.0).view(1, 1, 10, 1).repeat(1, 1, 1, 8)
+    back = fit.restore_logits(ramp, align_corners=False)[0, 0]
+    assert back.shape == (20, 10)
+    assert back[:4, 3].tolist() == [0.0, 0.25, 0.75, 1.25]

@@ -2,7 +2,7 @@
 
 Both work on counts of vote patterns (which label each member gave), of which there are
 few: memory beyond the label maps does not grow with the number of classes. Not here:
-means of probabilities (``members``).
+means of probabilities.
 """
 
 from collections.abc import Iterator, Sequence
