@@ -33,7 +33,7 @@ TRANSFORMS = Registry(
 )
 MODELS = Registry('model', parent=ROOT_MODELS, scope=SCOPE, locations=['mmmed.models'])
 METRICS = Registry(
-    'metric', parent=ROOT_METRICS, scope=SCOPE, locations=['mmmed.evaluation']
+    'metric', parent=ROOT_METRICS, scope=SCOPE, locations=['mmmed.evaluation.metrics']
 )
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope=SCOPE, locations=['mmmed.engine'])
 LOOPS = Registry('loop', parent=ROOT_LOOPS, scope=SCOPE, locations=['mmmed.engine'])

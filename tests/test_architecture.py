@@ -33,7 +33,7 @@ MAY_IMPORT = {
     'evaluation': {
         'registry', 'io', 'functional', 'structures', 'files', 'version', 'progress',
     },
-    'engine': {'registry', 'io', 'structures', 'files'},
+    'engine': {'registry', 'io', 'functional', 'structures', 'files'},
     'inference': {
         'registry', 'io', 'functional', 'structures', 'files', 'checkpoint', 'compat',
         'version',

@@ -1,3 +1,6 @@
-"""Metrics that MMEngine's loops call; not here: the maths (``mmmed.functional``)."""
+"""Scores of folders of masks, and the metrics that MMEngine's loops call.
 
-from mmmed.evaluation.metrics import CaseOverlapMetric as CaseOverlapMetric
+Not here: the maths (``mmmed.functional``). The metrics are registered by
+``mmmed.evaluation.metrics``, which is not imported here: the processes that score a
+folder need no host package.
+"""

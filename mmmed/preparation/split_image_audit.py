@@ -12,9 +12,9 @@ import numpy as np
 
 from mmmed.io import VOLUME_SUFFIXES, find_suffix
 from mmmed.preparation.findings import InputError
-from mmmed.preparation.progress import Progress
 from mmmed.preparation.split_images import Fingerprint, find_near, take_fingerprint
 from mmmed.preparation.split_rows import MAX_SHOWN, AuditRows
+from mmmed.progress import Progress
 from mmmed.structures.manifest_rules import check_relative_path
 
 PATH_COLUMN = 'img_path'

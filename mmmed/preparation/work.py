@@ -10,7 +10,7 @@ from typing import TypeVar
 from mmmed.files import hash_file
 from mmmed.preparation.findings import Finding, stop_if_strict
 from mmmed.preparation.parts import Plan
-from mmmed.preparation.progress import Progress
+from mmmed.progress import Progress
 
 logger = logging.getLogger('mmmed.preparation')
 _T = TypeVar('_T')

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmmed.evaluation import CaseOverlapMetric
+from mmmed.evaluation.metrics import CaseOverlapMetric
 from mmmed.files import hash_file, write_csv_atomic, write_json_atomic
 from mmmed.io import write_image, write_label
 from mmmed.structures.manifest import Case, Manifest

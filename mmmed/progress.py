@@ -1,4 +1,7 @@
-"""Progress of long work: a bar on a terminal, plain log lines elsewhere."""
+"""Progress of long work: a bar on a terminal, plain log lines elsewhere.
+
+Used by every room; no work is done here.
+"""
 
 import logging
 import sys
@@ -7,7 +10,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-logger = logging.getLogger('mmmed.preparation')
+logger = logging.getLogger('mmmed.progress')
 
 
 class Progress:
