@@ -80,7 +80,12 @@ def test_scans_are_fitted_as_training_images_are(shape, channels, dtype, rng):
     assert fit.outer == (64, 48)
     planes = fit.apply_to_planes(img.transpose(2, 0, 1))
     assert planes.dtype == dtype
-    np.testing.assert_array_equal(planes, fit.apply_to_img(img).transpose(2, 0, 1))
+    together = fit.apply_to_img(img).transpose(2, 0, 1)
+    # Bytes, as training has them, to the bit. OpenCV adds floats of several channels
+    # up in another order than those of one.
+    np.testing.assert_allclose(
+        planes, together, rtol=0, atol=0 if dtype == np.uint8 else 1e-3
+    )
 
 
 def test_planes_may_be_many(rng):
