@@ -126,7 +126,7 @@ def summarize_levels(
     for level, (level_counts, units) in levels.items():
         scores = compute_scores(level_counts, policy=policy)
         result['scores'][level] = {
-            name: _summarize_mean(scores[name], units, weights, confidence)
+            name: summarize_mean(scores[name], units, weights, confidence)
             for name in SCORE_NAMES
         }
     result['scores']['pooled'] = _summarize_pooled(
@@ -144,13 +144,23 @@ def summarize_levels(
     return result
 
 
-def _summarize_mean(
+def summarize_mean(
     values: NDArray[np.float64],
     units: NDArray[np.intp],
     weights: NDArray[np.float64],
     confidence: float,
 ) -> dict[str, Any]:
-    """Mean of the defined values, its spread, and its interval over patients."""
+    """Mean of the defined values, its spread, and its interval over patients.
+
+    Args:
+        values: Shape (N,), one score per image; NaN is counted, not averaged.
+        units: Number of the patient of each image, shape (N,), in [0, P).
+        weights: Shape (B, P), as ``draw_resample_weights`` gives them.
+        confidence: Nominal coverage of the interval.
+
+    Returns:
+        One entry ``scores[level][score]`` of :func:`summarize_levels`.
+    """
     fields = summarize(values).as_dict()
     defined = ~np.isnan(values)
     total = np.bincount(units[defined], values[defined], weights.shape[1])

@@ -17,7 +17,7 @@ from mmengine.structures import PixelData
 from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 
-from mmmed.evaluation.metrics import case_overlap_metric
+from mmmed.evaluation.metrics import case_metric
 from mmmed.registry import METRICS
 
 META = {'classes': ('background', 'hemorrhage')}
@@ -144,9 +144,7 @@ def test_two_processes_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> No
     for index, sample in enumerate(padded):
         ranks[index % 2].process(None, [sample])
     gathered = [list(rank.results) for rank in ranks]
-    monkeypatch.setattr(
-        case_overlap_metric, 'all_gather_object', lambda results: gathered
-    )
+    monkeypatch.setattr(case_metric, 'all_gather_object', lambda results: gathered)
     for rank in ranks:
         assert rank.evaluate(4) == alone
         assert rank.tables == metric_alone.tables
@@ -159,9 +157,7 @@ def test_ranks_of_unequal_length_lose_nothing(monkeypatch: pytest.MonkeyPatch) -
     for sample in SAMPLES:
         metric.process(None, [sample])
     gathered = [metric.results[:3], metric.results[3:]]
-    monkeypatch.setattr(
-        case_overlap_metric, 'all_gather_object', lambda results: gathered
-    )
+    monkeypatch.setattr(case_metric, 'all_gather_object', lambda results: gathered)
     assert metric.evaluate(4) == alone
 
 
