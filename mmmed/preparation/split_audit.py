@@ -15,13 +15,13 @@ from mmmed.preparation.split_image_audit import (
     find_images,
 )
 from mmmed.preparation.split_rows import MAX_SHOWN, Audit, AuditRows
-from mmmed.preparation.split_table import read_table
+from mmmed.preparation.split_table import Table, read_table
 from mmmed.structures.json_file import load_json
 from mmmed.structures.split_manifest import KIND, SplitManifest
 
 SIDES = ('split', 'fold', 'subset', 'partition', 'set')
 """Columns that are taken for a partition."""
-_STORED_HASH = 'sha256.img'
+_NO_FOLD = 'none'
 
 
 def audit_split(
@@ -67,7 +67,7 @@ def audit_split(
         table,
         table.column_of_names(case or CASE_COLUMN, 'name'),
         table.column_of_names(group, 'group'),
-        {name: table.column_of_names(name, 'side') for name in sides},
+        {name: _read_sides(table, name) for name in sides},
     )
     _check_hash(rows)
     _check_names(rows)
@@ -77,9 +77,12 @@ def audit_split(
     if images is not None:
         paths = find_images(rows, Path(images))
         check_images(rows, paths, similarity=similarity, workers=workers, quiet=quiet)
-    elif _STORED_HASH in table.columns:
-        stored = table.column(_STORED_HASH)
-        check_alike(rows, 'bytes', {i: h for i, h in enumerate(stored) if h})
+    else:
+        # Of every image that a manifest hashes; equal masks, as empty ones, say little.
+        for column in table.columns:
+            if column.startswith('sha256.') and column != 'sha256.seg':
+                stored = table.column(column)
+                check_alike(rows, 'bytes', {i: h for i, h in enumerate(stored) if h})
     order = ('overlap', 'damage', 'warning', 'note')
     return Audit(
         str(path),
@@ -90,6 +93,13 @@ def audit_split(
         tuple(sorted(rows.findings, key=lambda finding: order.index(finding.kind))),
         strict,
     )
+
+
+def _read_sides(table: Table, name: str) -> list[str]:
+    """Values of a partition; a fold may be empty where the split says why."""
+    if name == 'fold' and 'split' in table.columns and table.is_manifest:
+        return [value or _NO_FOLD for value in table.column(name)]
+    return table.column_of_names(name, 'side')
 
 
 def _check_hash(rows: AuditRows) -> None:

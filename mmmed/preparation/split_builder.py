@@ -50,7 +50,7 @@ def build_split(
         InputError: The table or the call is wrong; the message names file, reason and
             remedy.
     """
-    table = read_table(path)
+    table = read_table(path).drop_test_cases()
     groups = table.column_of_names(group, 'group')
     names = _read_names(table, case, group, groups)
     if not 0 < val_ratio < 1:

@@ -14,6 +14,7 @@ from mmmed.io import VOLUME_SUFFIXES, find_suffix
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.split_images import Fingerprint, find_near, take_fingerprint
 from mmmed.preparation.split_rows import MAX_SHOWN, AuditRows
+from mmmed.preparation.split_table import Table
 from mmmed.progress import Progress
 from mmmed.structures.manifest_rules import check_relative_path
 
@@ -25,8 +26,9 @@ def find_images(rows: AuditRows, root: Path) -> dict[int, Path]:
     """Image of each row; rows without one become a finding.
 
     Args:
-        rows: With a column ``img_path`` relative to ``root``; without one, the image
-            of a case is the file (or folder of DICOM files) with its name.
+        rows: With a column ``img_path`` (of volumes, ``img_paths.<sequence>``, the
+            first) relative to ``root``; without one, the image of a case is the file
+            (or folder of DICOM files) with its name.
         root: Folder of the images.
 
     Raises:
@@ -34,9 +36,9 @@ def find_images(rows: AuditRows, root: Path) -> dict[int, Path]:
     """
     if not root.is_dir():
         raise InputError(f'{root}: no such folder; --images names that of the images')
-    has_paths = PATH_COLUMN in rows.table.columns
-    find = _find_by_path if has_paths else _find_by_name
-    found = dict(find(rows, root))
+    column = find_path_column(rows.table)
+    pairs = _find_by_path(rows, root, column) if column else _find_by_name(rows, root)
+    found = dict(pairs)
     absent = [name for i, name in enumerate(rows.names) if i not in found]
     if absent:
         rows.add(
@@ -47,9 +49,17 @@ def find_images(rows: AuditRows, root: Path) -> dict[int, Path]:
     return found
 
 
-def _find_by_path(rows: AuditRows, root: Path) -> Iterator[tuple[int, Path]]:
+def find_path_column(table: Table) -> str | None:
+    """Column that names the image of each row, None without one."""
+    names = (PATH_COLUMN, *(c for c in table.columns if c.startswith('img_paths.')))
+    return next((name for name in names if name in table.columns), None)
+
+
+def _find_by_path(
+    rows: AuditRows, root: Path, column: str
+) -> Iterator[tuple[int, Path]]:
     refused = []
-    for index, value in enumerate(rows.table.column(PATH_COLUMN)):
+    for index, value in enumerate(rows.table.column(column)):
         try:
             # The table may come from a stranger: nothing outside the folder is read.
             check_relative_path(value)

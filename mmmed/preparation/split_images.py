@@ -52,13 +52,13 @@ def take_fingerprint(path: Path, *, with_thumb: bool = False) -> Fingerprint:
     sha256 = None
     try:
         sha256 = None if path.is_dir() else hash_file(path)
-        volume = read_volume(path, nonfinite=0)
+        whole = _read_canonical(path)
     except (ImportError, OSError, ValueError) as error:
         return Fingerprint(sha256, problem=str(error))
-    array = volume.reorient().array.squeeze()
+    array = whole.squeeze()
     if (array == array.flat[0]).all():
         return Fingerprint(sha256, is_constant=True)
-    has_channels = volume.array.ndim == 4 and len(volume.array) > 1
+    has_channels = whole.ndim == 4 and len(whole) > 1
     if has_channels and all(np.array_equal(array[0], other) for other in array[1:]):
         array, has_channels = array[0], False
     pixels = hash_pixels(array)
@@ -67,6 +67,16 @@ def take_fingerprint(path: Path, *, with_thumb: bool = False) -> Fingerprint:
     return Fingerprint(
         sha256, pixels, _make_thumb(array.mean(0) if has_channels else array)
     )
+
+
+def _read_canonical(path: Path) -> NDArray:
+    """Values of an image or of a prepared volume, which is canonical already."""
+    if path.suffix == '.npy':
+        array: NDArray = np.load(path, allow_pickle=False)
+        if array.ndim not in (3, 4) or not array.size or array.dtype.kind not in 'buif':
+            raise ValueError(f'{path}: {array.dtype} of shape {array.shape}')
+        return array
+    return read_volume(path, nonfinite=0).reorient().array
 
 
 def hash_pixels(array: NDArray) -> str:

@@ -7,7 +7,7 @@ import csv
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,22 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[str, ...]
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it was read from JSON of ours."""
+        return self.path.suffix.lower() == '.json'
+
+    def drop_test_cases(self) -> 'Table':
+        """Without the rows of a manifest that belong to no partition."""
+        if not self.is_manifest or 'split' not in self.columns:
+            return self
+        kept = [i for i, side in enumerate(self.column('split')) if side != 'test']
+        return replace(
+            self,
+            rows=tuple(self.rows[i] for i in kept),
+            lines=tuple(self.lines[i] for i in kept),
+        )
 
     def column(self, name: str) -> list[str]:
         """Values of one column.

@@ -55,7 +55,8 @@ class CaseFigure:
 def draw_cases(evaluation: Evaluation, case_ids: Iterable[str]) -> Iterator[CaseFigure]:
     """Draw cases one by one; a case that cannot be drawn says why."""
     cases = evaluation.manifest.cases if evaluation.manifest else ()
-    by_id = {case.case_id: case for case in cases}
+    # A volume is no image file that could be shown beside a slice's prediction.
+    by_id = {case.case_id: case for case in cases if isinstance(case, Case)}
     grouped = group_cases(evaluation)
     for case_id in case_ids:
         verdicts = tuple(_judge(row, evaluation) for row in grouped[case_id])

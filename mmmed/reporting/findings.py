@@ -153,7 +153,10 @@ def _judge_data(evaluation: Evaluation) -> list[Finding]:
         )
     except ValueError as error:
         return [*found, Finding(WARNING, f'{name}: {error}.')]
-    missing = {case.case_id for case in expected} - {r.case_id for r in evaluation.rows}
+    # Slices of a volume have names that no manifest lists: there, subjects count.
+    key = 'patient_id' if evaluation.manifest.unit == 'volume' else 'case_id'
+    seen = {getattr(row, key) for row in evaluation.rows}
+    missing = {getattr(case, key) for case in expected} - seen
     if missing:
         text = (
             f'{name}: {len(missing)} of {len(expected)} cases were not evaluated '

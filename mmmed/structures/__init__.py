@@ -5,3 +5,4 @@ from .manifest import Manifest as Manifest
 from .split_manifest import SplitManifest as SplitManifest
 from .volume import Volume as Volume
 from .volume import VolumeSource as VolumeSource
+from .volume_case import VolumeCase as VolumeCase

@@ -14,6 +14,7 @@ from mmmed.structures.json_file import load_json
 from mmmed.structures.manifest_rules import SCHEMA_VERSION as SCHEMA_VERSION
 from mmmed.structures.manifest_rules import (
     SPLITS,
+    VOLUME_SPLITS,
     check_case,
     check_metainfo,
     check_patients,
@@ -21,6 +22,8 @@ from mmmed.structures.manifest_rules import (
     is_int,
 )
 from mmmed.structures.split_manifest import SplitManifest, hash_assignment
+from mmmed.structures.volume_case import COLUMNS as VOLUME_COLUMNS
+from mmmed.structures.volume_case import VolumeCase
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,25 @@ class Manifest:
     """Content of a prepared folder in the OpenMMLab 2.0 annotation form.
 
     Two partitions of the same patients live side by side: the hold-out ``split``
-    and the ``fold`` number of cross-validation.
+    and the ``fold`` number of cross-validation. With ``folds_on`` ``'train'`` in
+    ``metainfo`` the folds divide only the training side of the hold-out.
 
     Args:
         metainfo: Facts about the whole folder; needs ``schema_version``, ``dataset``,
             ``task``, ``classes``, ``channels`` and ``num_folds``.
-        cases: Entries in the order of the file.
+        cases: Entries in the order of the file: :class:`Case`, or
+            :class:`~mmmed.structures.volume_case.VolumeCase` where ``unit`` in
+            ``metainfo`` is ``'volume'``.
     """
 
     metainfo: Mapping[str, Any]
-    cases: tuple[Case, ...]
+    # Case or VolumeCase: whoever reads one kind of folder knows which.
+    cases: tuple[Any, ...]
+
+    @property
+    def unit(self) -> str:
+        """What a case is: ``'slice'`` or ``'volume'``."""
+        return str(self.metainfo.get('unit', 'slice'))
 
     @classmethod
     def read(cls, path: str | Path) -> 'Manifest':
@@ -148,8 +160,9 @@ class Manifest:
             raise ValueError(
                 'not a manifest, expected {"metainfo": {...}, "data_list": [...]}'
             )
+        kind = VolumeCase if value['metainfo'].get('unit') == 'volume' else Case
         cases = tuple(
-            Case.from_dict(item, where=f'data_list[{index}]')
+            kind.from_dict(item, where=f'data_list[{index}]')
             for index, item in enumerate(value['data_list'])
         )
         return cls(metainfo=dict(value['metainfo']), cases=cases)
@@ -181,28 +194,47 @@ class Manifest:
                 names the case.
         """
         check_metainfo(self.metainfo)
+        is_volume = self.unit == 'volume'
+        columns = VOLUME_COLUMNS if is_volume else _COLUMNS
+        folds: Any = {
+            'num_folds': self.metainfo['num_folds'],
+            'folds_on': self.metainfo.get('folds_on', 'all'),
+        }
         for index, case in enumerate(self.cases):
-            check_case(case, index, num_folds=self.metainfo['num_folds'])
-            if hidden := sorted(set(case.extra) & set(_COLUMNS)):
+            if isinstance(case, VolumeCase) is not is_volume:
+                raise ValueError(
+                    f'data_list[{index}] is a {type(case).__name__}, but '
+                    f'metainfo.unit is {self.unit!r}'
+                )
+            if is_volume:
+                case.validate(index, **folds)
+            else:
+                check_case(case, index, **folds)
+            if hidden := sorted(set(case.extra) & set(columns)):
                 raise ValueError(
                     f'data_list[{index}] ({case.case_id!r}): extra repeats the '
                     f'columns {", ".join(hidden)}'
                 )
         check_unique('case_id', (c.case_id for c in self.cases))
-        check_unique('img_path', (c.img_path for c in self.cases))
-        check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
+        if is_volume:
+            check_unique('path', (path for c in self.cases for path in c.paths))
+        else:
+            check_unique('img_path', (c.img_path for c in self.cases))
+            check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
         check_patients(self.cases, 'split')
         check_patients(self.cases, 'fold')
 
     def select(
         self, split: str | None = None, fold: int | None = None
-    ) -> tuple[Case, ...]:
+    ) -> tuple[Any, ...]:
         """Cases of one side of one partition, in the order of the manifest.
 
         Args:
-            split: ``'train'``, ``'val'``, or None for all cases.
+            split: ``'train'``, ``'val'``, or None for all cases; ``'test'`` for those
+                volumes that belong to no partition.
             fold: None for the hold-out partition; k to train on the cases of all
-                other folds and validate on those of fold k.
+                other folds and validate on those of fold k. Cases without a fold are
+                on neither side.
 
         Returns:
             The cases; possibly none.
@@ -210,8 +242,9 @@ class Manifest:
         Raises:
             ValueError: No such split or fold.
         """
-        if split is not None and split not in SPLITS:
-            raise ValueError(f'no split {split!r}, expected one of {SPLITS} or None')
+        splits = VOLUME_SPLITS if self.unit == 'volume' else SPLITS
+        if split is not None and split not in splits:
+            raise ValueError(f'no split {split!r}, expected one of {splits} or None')
         num_folds = self.metainfo['num_folds']
         if fold is not None and not (is_int(fold) and 0 <= fold < num_folds):
             raise ValueError(
@@ -220,30 +253,43 @@ class Manifest:
             )
         if split is None:
             return self.cases
-        if fold is None:
+        if fold is None or split == 'test':
             return tuple(case for case in self.cases if case.split == split)
         validated = split == 'val'
-        return tuple(case for case in self.cases if (case.fold == fold) == validated)
+        return tuple(
+            case
+            for case in self.cases
+            if case.fold is not None and (case.fold == fold) == validated
+        )
 
     @property
     def split_hash(self) -> str:
-        """Hash of who is where, equal to that of a split manifest that says so too."""
-        return hash_assignment(self.cases)
+        """Hash of who is where, equal to that of a split manifest that says so too.
+
+        Cases of split ``'test'`` belong to no partition and do not count.
+        """
+        return hash_assignment(self._parted)
+
+    @property
+    def _parted(self) -> list[Any]:
+        return [case for case in self.cases if case.split != 'test']
 
     def with_split(self, split: SplitManifest) -> 'Manifest':
         """The same cases, placed as another split says.
 
         Files stay where they are: ``train`` and ``val`` in their paths name the
         first split. ``metainfo`` gets the new seed, ratio and folds, and the hash.
+        Cases of split ``'test'`` stay what they are.
 
         Args:
-            split: Places of exactly these cases; its patients are ours.
+            split: Places of exactly these cases, but for ``'test'``; its patients are
+                ours.
 
         Raises:
             ValueError: A case is absent from either, or belongs to someone else.
         """
         places = {place.case_id: place for place in split.cases}
-        ours = {case.case_id for case in self.cases}
+        ours = {case.case_id for case in self._parted}
         for names, where in (
             (sorted(ours - places.keys()), 'split'),
             (sorted(places.keys() - ours), 'manifest'),
@@ -255,7 +301,10 @@ class Manifest:
                 )
         cases = []
         for case in self.cases:
-            place = places[case.case_id]
+            place = places.get(case.case_id)
+            if place is None:
+                cases.append(case)
+                continue
             if place.patient_id != case.patient_id:
                 raise ValueError(
                     f'case {case.case_id!r} belongs to {case.patient_id!r}, in the '
@@ -265,4 +314,5 @@ class Manifest:
         taken = ('seed', 'val_ratio', 'num_folds')
         facts = {name: split.metainfo.get(name) for name in taken}
         metainfo = {**self.metainfo, **facts, 'val_patients': []}
+        metainfo.pop('folds_on', None)  # a split manifest places every case
         return Manifest({**metainfo, 'split_hash': split.hash}, tuple(cases))

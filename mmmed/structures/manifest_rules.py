@@ -6,15 +6,19 @@ that names the case, what was found and what was expected.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmmed.structures.manifest import Case
     from mmmed.structures.split_manifest import SplitCase
+    from mmmed.structures.volume_case import VolumeCase
 
 SCHEMA_VERSION = 1
 SPLITS = ('train', 'val')
+VOLUME_SPLITS = (*SPLITS, 'test')
+UNITS = ('slice', 'volume')
+FOLDS_ON = ('all', 'train')
 
 # A case id becomes the name of a prediction file, so it must be a plain file name.
 _CASE_ID = re.compile(r'[A-Za-z0-9_][A-Za-z0-9._-]{0,199}')
@@ -68,15 +72,19 @@ def check_metainfo(meta: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'metainfo.{name} is {meta.get(name)!r}, expected an integer >= {least}'
             )
+    for name, known in (('unit', UNITS), ('folds_on', FOLDS_ON)):
+        if meta.get(name, known[0]) not in known:
+            raise ValueError(
+                f'metainfo.{name} is {meta[name]!r}, expected one of {known}'
+            )
 
 
-def check_case(case: 'Case', index: int, *, num_folds: int) -> None:
+def check_case(
+    case: 'Case', index: int, *, num_folds: int, folds_on: str = 'all'
+) -> None:
     """Refuse a case with a value of the wrong type, out of range or unsafe."""
     where = f'data_list[{index}] ({case.case_id!r})'
-    if not isinstance(case.case_id, str) or not _CASE_ID.fullmatch(case.case_id):
-        raise ValueError(f'{where}: case_id must be letters, digits, "_", "-", "."')
-    if not isinstance(case.patient_id, str) or not case.patient_id:
-        raise ValueError(f'{where}: patient_id {case.patient_id!r} is not a name')
+    check_case_names(case.case_id, case.patient_id, where)
     for path in (case.img_path, case.seg_map_path):
         try:
             check_relative_path(path)
@@ -84,17 +92,16 @@ def check_case(case: 'Case', index: int, *, num_folds: int) -> None:
             raise ValueError(f'{where}: {error}') from error
     if case.split not in SPLITS:
         raise ValueError(f'{where}: split {case.split!r}, expected one of {SPLITS}')
-    for name, low, high in (
-        ('slice_index', 0, None),
-        ('fold', 0, num_folds - 1),
-        ('height', 1, None),
-        ('width', 1, None),
-        ('foreground_pixels', 0, None),
+    check_fold(case.fold, case.split, where, num_folds=num_folds, folds_on=folds_on)
+    for name, low in (
+        ('slice_index', 0),
+        ('height', 1),
+        ('width', 1),
+        ('foreground_pixels', 0),
     ):
         value = getattr(case, name)
-        if not is_int(value) or value < low or (high is not None and value > high):
-            limit = f'>= {low}' if high is None else f'{low} to {high}'
-            raise ValueError(f'{where}: {name} {value!r}, expected an integer {limit}')
+        if not is_int(value) or value < low:
+            raise ValueError(f'{where}: {name} {value!r}, expected an integer >= {low}')
     if case.foreground_pixels > case.height * case.width:
         raise ValueError(f'{where}: more foreground pixels than pixels')
     if case.positive is not (case.foreground_pixels > 0):
@@ -102,16 +109,49 @@ def check_case(case: 'Case', index: int, *, num_folds: int) -> None:
             f'{where}: positive is {case.positive!r} with '
             f'{case.foreground_pixels} foreground pixels'
         )
-    _check_spacing(case.spacing, where)
-    _check_hashes(case.sha256, where)
+    if case.spacing is not None:
+        check_spacing(case.spacing, where, axes=2)
+    check_hashes(case.sha256, where, needed=('img', 'seg'))
 
 
-def _check_spacing(spacing: Any, where: str) -> None:
-    if spacing is None:
-        return
+def check_case_names(case_id: Any, patient_id: Any, where: str) -> None:
+    """Refuse a case id that is no file name stem, or a missing patient."""
+    if not isinstance(case_id, str) or not _CASE_ID.fullmatch(case_id):
+        raise ValueError(f'{where}: case_id must be letters, digits, "_", "-", "."')
+    if not isinstance(patient_id, str) or not patient_id:
+        raise ValueError(f'{where}: patient_id {patient_id!r} is not a name')
+
+
+def check_fold(
+    fold: Any, split: str, where: str, *, num_folds: int, folds_on: str
+) -> None:
+    """Refuse a fold that is out of range, missing, or where none should be.
+
+    Args:
+        fold: Value to check.
+        split: Of the same case.
+        where: Name of the case for messages.
+        num_folds: Of the manifest.
+        folds_on: ``'all'``: every case of a partition has a fold; ``'train'``: only
+            those on the training side of the hold-out split, the others None.
+    """
+    if split == 'test' or (folds_on == 'train' and split == 'val'):
+        if fold is not None:
+            raise ValueError(
+                f'{where}: fold {fold!r}, expected null: split {split!r} takes no part '
+                'in cross-validation'
+            )
+    elif not is_int(fold) or not 0 <= fold < num_folds:
+        raise ValueError(
+            f'{where}: fold {fold!r}, expected an integer 0 to {num_folds - 1}'
+        )
+
+
+def check_spacing(spacing: Any, where: str, *, axes: int) -> None:
+    """Refuse what is not one positive number an axis."""
     if (
         not isinstance(spacing, tuple)
-        or len(spacing) != 2
+        or len(spacing) != axes
         or not all(
             isinstance(v, int | float)
             and not isinstance(v, bool)
@@ -120,12 +160,15 @@ def _check_spacing(spacing: Any, where: str) -> None:
             for v in spacing
         )
     ):
-        raise ValueError(f'{where}: spacing {spacing!r}, expected two mm > 0 or null')
+        wanted = 'two mm > 0 or null' if axes == 2 else f'{axes} mm > 0'
+        raise ValueError(f'{where}: spacing {spacing!r}, expected {wanted}')
 
 
-def _check_hashes(hashes: Any, where: str) -> None:
-    if not isinstance(hashes, Mapping) or not {'img', 'seg'} <= hashes.keys():
-        raise ValueError(f'{where}: sha256 must hold "img" and "seg"')
+def check_hashes(hashes: Any, where: str, *, needed: Sequence[str]) -> None:
+    """Refuse anything but SHA-256 digests, one for each needed name."""
+    if not isinstance(hashes, Mapping) or not set(needed) <= hashes.keys():
+        names = ' and '.join(f'"{name}"' for name in needed)
+        raise ValueError(f'{where}: sha256 must hold {names}')
     for name, value in hashes.items():
         if not isinstance(value, str) or not _SHA256.fullmatch(value):
             raise ValueError(f'{where}: sha256.{name} is not 64 hexadecimal digits')
@@ -141,7 +184,9 @@ def check_unique(name: str, values: Iterable[str]) -> None:
         seen.add(value.casefold())
 
 
-def check_patients(cases: Iterable['Case | SplitCase'], column: str) -> None:
+def check_patients(
+    cases: Iterable['Case | SplitCase | VolumeCase'], column: str
+) -> None:
     """Refuse a patient with two values in a column."""
     side: dict[str, Any] = {}
     for case in cases:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmmed.files import hash_file
 from mmmed.io import write_image
-from mmmed.structures import Manifest, SplitManifest
+from mmmed.structures import Manifest, SplitManifest, VolumeCase
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/make_splits.py'
 
@@ -123,3 +124,66 @@ def test_a_wrong_call_ends_with_2_and_says_why(table, run, arguments):
 def test_debug_shows_the_traceback(run):
     with pytest.raises(ValueError, match='no such file'):
         run('absent.csv', '--dry-run', '--debug')
+
+
+@pytest.fixture
+def volumes(tmp_path, rng):
+    """Ten subjects with masks, two on the hold-out without a fold, one without mask."""
+    folder = tmp_path / 'atlas'
+    cases = []
+    for index in range(11):
+        name, is_test = f's{index}', index == 10
+        (folder / name).mkdir(parents=True)
+        np.save(folder / name / 't1w.npy', rng.integers(0, 9, (3, 4, 5), np.uint8))
+        side = 'test' if is_test else 'val' if index < 2 else 'train'
+        case = VolumeCase(
+            case_id=name,
+            patient_id=name,
+            split=side,
+            fold=index % 2 if side == 'train' else None,
+            img_paths={'t1w': f'{name}/t1w.npy'},
+            seg_map_path=None if is_test else f'{name}/seg.npy',
+            shape=(3, 4, 5),
+            spacing=(1.0, 1.0, 1.0),
+            affine=((0, 0, 1, 0), (0, 1, 0, 0), (1, 0, 0, 0), (0, 0, 0, 1)),
+            foreground_voxels=None if is_test else 1 + index,
+            positive=None if is_test else True,
+            sha256={'t1w': hash_file(folder / name / 't1w.npy'), 'seg': '0' * 64},
+            extra={'site': 'R001'},
+        )
+        cases.append(case)
+    metainfo = {
+        'schema_version': 1,
+        'dataset': 'atlas',
+        'task': 'segmentation',
+        'unit': 'volume',
+        'classes': ['background', 'lesion'],
+        'channels': 1,
+        'num_folds': 2,
+        'folds_on': 'train',
+    }
+    Manifest(metainfo, tuple(cases)).write(folder / 'manifest.json')
+    return folder
+
+
+def test_a_volume_manifest_is_audited_and_gets_another_split(volumes, run):
+    manifest = volumes / 'manifest.json'
+    code, text, error = run('--check', manifest, '--images', volumes, '--near', 0.99)
+    assert (code, error) == (0, ''), text
+    new = volumes / 'other.json'
+    call = [manifest, '--out', volumes / 'splits.json', '--apply', new, '--folds', 3]
+    code, _, error = run(*call, '--stratify', 'foreground_voxels:5', 'site')
+    assert (code, error) == (0, '')
+    moved, split = Manifest.read(new), SplitManifest.read(volumes / 'splits.json')
+    assert len(split.cases) == 10
+    assert moved.split_hash == split.hash
+    assert [c.case_id for c in moved.select('test')] == ['s10']
+    assert sum(len(moved.select('val', fold)) for fold in range(3)) == 10
+
+
+def test_a_volume_on_two_sides_is_found(volumes, run):
+    (volumes / 's9/t1w.npy').write_bytes((volumes / 's0/t1w.npy').read_bytes())
+    code, text, _ = run('--check', volumes / 'manifest.json', '--images', volumes)
+    assert code == 2
+    assert 's0' in text
+    assert 's9' in text
