@@ -202,3 +202,23 @@ def test_ema_can_be_switched_on(data, tmp_path):
     run('mim', *arguments, '--cfg-options', *options, cwd=tmp_path)
     checkpoint = load_checkpoint_safely(tmp_path / 'run/iter_2.pth')
     assert any(k.startswith('module.') for k in checkpoint['ema_state_dict'])
+
+
+def test_cross_validation_trains_and_tests_each_fold_once(data, tmp_path):
+    options = make_options(data, train_cfg__max_iters=2)
+    arguments = (
+        ROOT / 'tools/cross_validate.py', RECIPE, '--folds', 2, '--work-dir',
+        tmp_path / 'grid', '--cfg-options', *options,
+    )  # fmt: skip
+    output = run(sys.executable, *arguments, cwd=tmp_path)
+    assert 'over 2 folds' in output
+    patients = []
+    for fold in range(2):
+        path = tmp_path / f'grid/fold{fold}/evaluation/val-fold{fold}/patients.csv'
+        rows = path.read_text().splitlines()[1:]
+        patients += [row.split(',')[0] for row in rows]
+    # Every patient once, by the network that did not see him.
+    assert len(patients) == len(set(patients)) == 5
+    again = run(sys.executable, *arguments, cwd=tmp_path)
+    assert 'train (output' not in again
+    assert again.splitlines()[-1] == output.splitlines()[-1]
