@@ -14,6 +14,7 @@ from mmmed.io.png import write_label
 from mmmed.registry import HOOKS
 from mmmed.structures.manifest import Manifest
 
+from .case_table_join import join_metrics
 from .run_record_hook import find_manifest, start_record
 
 
@@ -24,7 +25,8 @@ class CaseTableHook(Hook):
     The folder holds one CSV per table of the metrics (``cases.csv``,
     ``patients.csv``), ``summary.json``, ``run.json`` and the predicted label maps
     ``pred/<case_id>.png`` at the size of the original image. Reports are made from
-    this folder alone. It takes every metric that has ``tables`` and ``summary``.
+    this folder alone. It takes every metric that has ``tables`` and ``summary``, and
+    joins those of several metrics: ``cases.csv`` has the columns of all.
 
     Args:
         save_masks: Whether to write the predicted label maps.
@@ -63,11 +65,9 @@ class CaseTableHook(Hook):
         """Write tables, summary and run record."""
         if not is_main_process():
             return
-        summary: dict[str, Any] = {}
-        for metric in runner.test_loop.evaluator.metrics:
-            for name, rows in getattr(metric, 'tables', {}).items():
-                write_csv_atomic(self.folder / f'{name}.csv', rows)
-            summary.update(getattr(metric, 'summary', {}))
+        tables, summary = join_metrics(runner.test_loop.evaluator.metrics)
+        for name, rows in tables.items():
+            write_csv_atomic(self.folder / f'{name}.csv', rows)
         write_json_atomic(
             self.folder / 'summary.json',
             {

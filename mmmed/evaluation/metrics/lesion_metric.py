@@ -32,9 +32,9 @@ from mmmed.registry import METRICS
 SCORES = {'f1': 'dice', 'sensitivity': 'recall', 'precision': 'precision'}
 DEFINITIONS = {
     'lesion': 'connected component of a mask; of a slice, a cross-section of one',
-    'f1': 'TP / (TP + (FP + FN) / 2), in lesions of the truth',
-    'sensitivity': 'TP / (TP + FN): share of the lesions that was found',
-    'precision': 'TP / (TP + FP)',
+    'lesion_f1': 'TP / (TP + (FP + FN) / 2), in lesions of the truth',
+    'lesion_sensitivity': 'TP / (TP + FN): share of the lesions that was found',
+    'lesion_precision': 'TP / (TP + FP): share of the predicted lesions that is right',
     'false_alarms_per_image': 'predicted lesions that are none, mean over images',
     'count_difference': 'predicted minus true number of lesions, mean of its size',
 }
@@ -120,7 +120,7 @@ class LesionMetric(CaseMetric):
                     'pred_lesions': len(match.pred),
                     'found_lesions': match.num_found,
                     'missed_lesions': match.num_missed,
-                    'false_alarm_lesions': match.num_false_alarms,
+                    'false_positive_lesions': match.num_false_alarms,
                     'lesions': lesions,
                 }
             )
@@ -228,5 +228,5 @@ class LesionMetric(CaseMetric):
 
 def _count(cells: Mapping[str, Any]) -> list[int]:
     """TP, FP, FN and TN of a case in lesions; there are no true negatives."""
-    names = ('found_lesions', 'false_alarm_lesions', 'missed_lesions')
+    names = ('found_lesions', 'false_positive_lesions', 'missed_lesions')
     return [*(cells[name] for name in names), 0]
