@@ -2,4 +2,5 @@
 
 from . import decode_heads as decode_heads
 from . import losses as losses
+from . import networks as networks
 from . import segmentors as segmentors

@@ -1,3 +1,4 @@
 """Heads that turn feature maps into logits."""
 
 from .med_fcn_head import MedFCNHead as MedFCNHead
+from .med_logit_head import MedLogitHead as MedLogitHead
