@@ -4,6 +4,8 @@ Nothing here opens a window or touches matplotlib's global state: every function
 returns a figure of its own. Not here: what to show (``mmmed.reporting``).
 """
 
+from .agreement_plots import plot_agreement as plot_agreement
+from .agreement_plots import plot_bland_altman as plot_bland_altman
 from .figure import encode_figure as encode_figure
 from .overlay import plot_overlay as plot_overlay
 from .plots import plot_curves as plot_curves

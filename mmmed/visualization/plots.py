@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
 from mmmed.visualization.figure import (
@@ -22,6 +23,7 @@ from mmmed.visualization.figure import (
     create_figure,
     use_style,
 )
+from mmmed.visualization.scales import SCALES, Scale, set_scale
 
 # Above this many points an SVG gets slow; the points alone become an image.
 _MAX_VECTOR_POINTS = 800
@@ -95,6 +97,8 @@ def plot_raincloud(
     title: str,
     xlabel: str,
     limits: tuple[float, float] = (0.0, 1.0),
+    scale: Scale = 'linear',
+    reference: float | None = None,
 ) -> Figure:
     """Whole distributions: density, every value, median and quartiles, mean.
 
@@ -103,6 +107,9 @@ def plot_raincloud(
         title: What is shown.
         xlabel: With unit.
         limits: Range of possible values; the density does not leave it.
+        scale: ``'log'`` for values over several orders of magnitude, zero and
+            negative ones included: linear near zero, logarithmic above one.
+        reference: Where to draw a line, for instance at no difference.
 
     Returns:
         Figure 5.2 inch wide, higher with more groups. A density is drawn from five
@@ -116,14 +123,15 @@ def plot_raincloud(
         array = np.sort(array[~np.isnan(array)])
         labels.append(f'{name}\nn = {array.size}')
         color = SERIES_COLORS[index % len(SERIES_COLORS)]
-        _draw_cloud(axis, array, -index, color, limits)
+        _draw_cloud(axis, array, -index, color, limits, scale)
         _draw_rain(axis, array, -index, color, index)
+    if reference is not None:
+        axis.axvline(reference, color=INK, linewidth=0.8, zorder=0.9)
     axis.set(title=title, xlabel=xlabel)
     axis.set_yticks(-np.arange(len(labels)), labels)
     axis.tick_params(axis='y', length=0)
     axis.grid(axis='y', visible=False)
-    margin = 0.03 * (limits[1] - limits[0])
-    axis.set_xlim(limits[0] - margin, limits[1] + margin)
+    set_scale(axis.xaxis, scale, limits)
     axis.set_ylim(-len(labels) + 0.45, 0.6)
     return figure
 
@@ -134,15 +142,23 @@ def _draw_cloud(
     position: float,
     color: str,
     limits: tuple[float, float],
+    scale: Scale,
 ) -> None:
-    """Half a violin above the line."""
+    """Half a violin above the line; its area is that of the axis as it is drawn."""
     if np.unique(values).size < 5:
         return
-    grid = np.linspace(*limits, 200)
-    density = estimate_density(values, grid, limits)
-    height = 0.42 * density / density.max()
+    forward, backward = SCALES[scale]
+    low, high = forward(np.array(limits)).tolist()
+    grid = np.linspace(low, high, 200)
+    density = estimate_density(forward(values), grid, (low, high))
+    bottom = position + 0.06
     axis.fill_between(
-        grid, position + 0.06, position + 0.06 + height, color=color, alpha=0.35, lw=0
+        backward(grid),
+        bottom,
+        bottom + 0.42 * density / density.max(),
+        color=color,
+        alpha=0.35,
+        lw=0,
     )
 
 
@@ -151,7 +167,16 @@ def _draw_rain(
 ) -> None:
     """Every value below the line, the box on it."""
     if values.size == 0:
-        axis.text(0.5, position, 'no case', color=FAINT, ha='center', va='center')
+        place = blended_transform_factory(axis.transAxes, axis.transData)
+        axis.text(
+            0.5,
+            position,
+            'no case',
+            transform=place,
+            color=FAINT,
+            ha='center',
+            va='center',
+        )
         return
     # The golden ratio spreads neighbours evenly and needs no random numbers.
     jitter = (np.arange(values.size) * 0.6180339887) % 1
