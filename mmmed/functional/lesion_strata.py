@@ -62,13 +62,13 @@ def name_strata(edges: str | Sequence[float], unit: str = '') -> list[str]:
 
     Example:
         >>> name_strata((200, 1500), 'mm²')
-        ['≤ 200 mm²', '200–1,500 mm²', '> 1,500 mm²']
+        ['≤ 200 mm²', '200 to 1,500 mm²', '> 1,500 mm²']
     """
     values = [f'{edge:,g}' for edge in get_edges(edges)]
     unit = f' {unit}' if unit else ''
     if not values:
         return [f'any{unit}']
-    middle = [f'{low}–{high}{unit}' for low, high in pairwise(values)]
+    middle = [f'{low} to {high}{unit}' for low, high in pairwise(values)]
     return [f'≤ {values[0]}{unit}', *middle, f'> {values[-1]}{unit}']
 
 
@@ -109,8 +109,9 @@ def assign_strata(
         )
     if closed not in ('high', 'low'):
         raise ValueError(f"closed is {closed!r}, expected 'high' or 'low'")
-    factor = 1 + _TOLERANCE if closed == 'high' else 1 - _TOLERANCE
-    bounds = np.asarray(get_edges(edges), np.float64) * factor
-    side = 'left' if closed == 'high' else 'right'
-    strata = np.searchsorted(bounds, counts * scale, side=side)
+    bounds = np.asarray(get_edges(edges), np.float64)
+    if closed == 'high':
+        strata = np.searchsorted(bounds * (1 + _TOLERANCE), counts * scale, 'left')
+    else:
+        strata = np.searchsorted(bounds * (1 - _TOLERANCE), counts * scale, 'right')
     return np.where(counts > 0, strata, NO_LESION).astype(np.int8)
