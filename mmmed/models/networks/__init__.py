@@ -2,6 +2,6 @@
 
 from .clcinet import CLCINet as CLCINet
 from .dunet import DUNet as DUNet
-from .folding import fold_batch_norm as fold_batch_norm
+from .folding import fold_for_inference as fold_for_inference
 from .raxnet import RAXNet as RAXNet
 from .xnet import XNet as XNet

@@ -42,7 +42,8 @@ class BatchNorm2d(nn.BatchNorm2d):
 class ConvNorm(nn.Sequential):
     """ "SAME" convolution, then batch normalisation.
 
-    A type of its own so that :func:`fold_batch_norm` knows which pairs are neighbours.
+    A type of its own, so that :func:`mmmed.models.networks.fold_for_inference` knows
+    which pairs are neighbours.
 
     Args:
         in_channels: Channels of the input.

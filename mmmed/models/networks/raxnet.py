@@ -73,6 +73,7 @@ class RAXNet(PaddedNetwork):
         super().__init__(in_channels, out_channels, init_cfg=init_cfg)
         check_width(base_channels)
         _check_options(num_units, use_rau=use_rau, rau_gate=rau_gate)
+        self.rau_gate = rau_gate
         widths = [base_channels * 2**level for level in range(4)]  # 32 64 128 256
         self.stem = nn.Sequential(
             ConvNorm(in_channels, widths[0], 3, stride=2), nn.ReLU(inplace=True)
@@ -101,6 +102,8 @@ class RAXNet(PaddedNetwork):
             )
         )
         self.head = SameConv2d(base_channels, out_channels, 1)
+        # Set by fold_for_inference, in place of the last block and the head.
+        self.folded_output: nn.Module | None = None
         init_glorot_uniform(self)
         init_output_prior(self.head, prior_prob)
 
@@ -112,6 +115,8 @@ class RAXNet(PaddedNetwork):
         features = skips.pop()
         for block in self.decoder:
             features = block(features, skips.pop())
+        if self.folded_output is not None:
+            return self.folded_output(features, x)
         return self.head(features)
 
 
