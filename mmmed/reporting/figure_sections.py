@@ -40,7 +40,7 @@ def render_distributions(drawings: Drawings) -> list[Child]:
     """Plots of every structure."""
     many = len(drawings.distributions) > 1
     return [
-        join([element('h3', label) if many else None, _render_plots(plots)])
+        join([element('h3', label) if many else None, render_plots(plots)])
         for label, plots in drawings.distributions.items()
     ]
 
@@ -49,10 +49,11 @@ def render_curves(drawings: Drawings) -> list[Child]:
     """Plots of the training, or a word about their absence."""
     if not drawings.curves:
         return [element('p', 'There is no training log in this folder.')]
-    return [_render_plots(drawings.curves)]
+    return [render_plots(drawings.curves)]
 
 
-def _render_plots(plots: Iterable[Plot]) -> Markup:
+def render_plots(plots: Iterable[Plot]) -> Markup:
+    """Plots side by side where there is room."""
     figures = [
         element(
             'figure',

@@ -1,7 +1,7 @@
 """The HTML page of a report: what comes first, and in which order.
 
-Not here: escaping and tags (``html``), the look (``style``), any computation; the
-longer sections have modules of their own.
+Not here: escaping and tags (``html``), the look (``style``), what all pages share
+(``frame``), any computation; the longer sections have modules of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,13 @@ from mmmed.reporting.figure_sections import (
     render_distributions,
     render_galleries,
 )
-from mmmed.reporting.html import Child, Markup, element, join, make_page, make_table
+from mmmed.reporting.frame import (
+    render_files,
+    render_findings,
+    render_frame,
+    render_links,
+)
+from mmmed.reporting.html import Child, Markup, element, join, make_page
 from mmmed.reporting.score_sections import (
     render_outcomes,
     render_patients,
@@ -31,8 +37,6 @@ from mmmed.reporting.wording import (
     format_count,
     format_score,
 )
-
-FINDING_WORDS = {'error': 'Do not trust:', 'warning': 'Mind:', 'note': 'Missing:'}
 
 
 def render_page(
@@ -58,9 +62,8 @@ def render_page(
         ('patients', 'Patients', render_patients(content, patients)),
         ('training', 'Training', render_curves(drawings)),
         ('record', 'Run record', render_record(content)),
-        ('files', 'Files', _render_files(files)),
+        ('files', 'Files', render_files(files)),
     ]
-    links = [element('a', name, href=f'#{key}') for key, name, _ in sections]
     what = ' and '.join(content.labels)
     title = f'{what[:1].upper()}{what[1:]} segmentation'
     origin = ['Data set ', element('b', content.dataset), ', run ']
@@ -68,26 +71,15 @@ def render_page(
         'header',
         element('h1', title),
         element('p', *origin, element('code', content.name), class_='soft'),
-        element('nav', links),
+        render_links(sections),
     )
     body = [
         header,
-        _render_findings(content),
+        render_findings(content.findings),
         element('div', _render_cards(content), class_='cards'),
-        *(
-            element('section', element('h2', name), section, id=key)
-            for key, name, section in sections
-        ),
+        *render_frame(sections),
     ]
     return make_page(f'{title}: {content.name}', STYLE, body)
-
-
-def _render_findings(content: Content) -> Markup | None:
-    items = [
-        element('li', element('b', FINDING_WORDS[f.level]), f.text, class_=f.level)
-        for f in content.findings
-    ]
-    return element('ul', items, class_='findings') if items else None
 
 
 def _render_cards(content: Content) -> list[Markup]:
@@ -159,11 +151,3 @@ def _render_definitions(content: Content) -> list[Child]:
         element('dl', body),
         *(element('p', element('b', 'Empty masks. '), text) for text in policies),
     ]
-
-
-def _render_files(files: Mapping[str, str]) -> list[Child]:
-    rows = [
-        [element('a', link, href=link), description]
-        for link, description in files.items()
-    ]
-    return [make_table(['file', 'content'], rows)]

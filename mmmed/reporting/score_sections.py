@@ -9,10 +9,10 @@ from typing import Any
 from mmmed.functional.overlap import OUTCOMES, SCORE_NAMES
 from mmmed.reporting.content import Content
 from mmmed.reporting.evaluation_folder import Evaluation
+from mmmed.reporting.frame import render_runs
 from mmmed.reporting.html import Child, Markup, element, join, make_table
 from mmmed.reporting.wording import (
     LEVEL_WORDS,
-    NONE,
     OUTCOME_WORDS,
     SHORT_OUTCOMES,
     format_count,
@@ -135,26 +135,8 @@ def render_patients(
 
 def render_record(content: Content) -> list[Child]:
     """Versions, hashes, seeds, hardware and times of every run."""
-    runs = {'training': content.training_run} | {
-        e.name: e.run for e in content.evaluations
-    }
-    runs = {name: run for name, run in runs.items() if run}
-    if not runs:
-        return [element('p', 'No run record was found.')]
-    facts = [{k: v for k, v in run.items() if k != 'packages'} for run in runs.values()]
-    packages = [run.get('packages') or {} for run in runs.values()]
-    rows = [
-        [name, *(_make_fact(column.get(name)) for column in columns)]
-        for columns in (facts, packages)
-        for name in dict.fromkeys(name for column in columns for name in column)
-    ]
-    return [make_table(['', *runs], rows)]
-
-
-def _make_fact(value: Any) -> Child:
-    if value is None:
-        return NONE
-    return element('code', str(value)) if len(str(value)) > 24 else str(value)
+    runs = {e.name: e.run for e in content.evaluations}
+    return render_runs({'training': content.training_run, **runs})
 
 
 def _make_block(
