@@ -66,7 +66,7 @@ class Progress:
             rate = self.done / max(now - self._start, 1e-9)
             left = (self.total - self.done) / rate
             logger.info(
-                '%s %d of %d (%.0f %s/s, %.0f s left)',
+                '%s %d of %d (%.3g %s/s, %.0f s left)',
                 self.title,
                 self.done,
                 self.total,

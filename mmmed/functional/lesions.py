@@ -249,9 +249,6 @@ def summarize_strata(
     Raises:
         ValueError: ``edges`` do not rise.
     """
-    bounds = [0.0, *map(float, edges), math.inf]
-    if any(low >= high for low, high in pairwise(bounds)):
-        raise ValueError(f'edges are {list(edges)}, expected rising volumes > 0')
     cases = list(matches)
     volumes, found, dice = (
         np.concatenate([np.empty(0), *values])
@@ -264,6 +261,38 @@ def summarize_strata(
     alarms = np.concatenate(
         [np.empty(0), *(case.pred.volumes[~case.pred_true] for case in cases)]
     )
+    return stratify_lesions(volumes, found, dice, alarms, edges)
+
+
+def stratify_lesions(
+    volumes: ArrayLike,
+    found: ArrayLike,
+    dice: ArrayLike,
+    alarm_volumes: ArrayLike,
+    edges: Sequence[float],
+) -> list[dict[str, float]]:
+    """The same from what is known of each lesion, such as the rows of a table.
+
+    Args:
+        volumes: Of reference lesions in mm3 (2-D: mm2), shape (L,).
+        found: Whether each was found, shape (L,).
+        dice: Of each, 0 where missed, shape (L,).
+        alarm_volumes: Of false alarms, shape (M,).
+        edges: As in :func:`summarize_strata`.
+
+    Returns:
+        Rows as :func:`summarize_strata`.
+
+    Raises:
+        ValueError: ``edges`` do not rise.
+    """
+    volumes, found, dice, alarms = (
+        np.asarray(values, np.float64)
+        for values in (volumes, found, dice, alarm_volumes)
+    )
+    bounds = [0.0, *map(float, edges), math.inf]
+    if any(low >= high for low, high in pairwise(bounds)):
+        raise ValueError(f'edges are {list(edges)}, expected rising volumes > 0')
     rows = []
     for low, high in pairwise(bounds):
         held = (volumes >= low) & (volumes < high)
