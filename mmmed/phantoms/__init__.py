@@ -1,5 +1,6 @@
 """Generated data with known truth, so that everything runs without a download."""
 
+from .atlas_raw import write_atlas_phantom as write_atlas_phantom
 from .ct_ich_raw import write_jpeg_release as write_jpeg_release
 from .ct_ich_raw import write_nifti_release as write_nifti_release
 from .head_ct import HeadPhantom as HeadPhantom
