@@ -3,13 +3,17 @@
 Not here: preparing the data (``mmmed.preparation``) and models.
 """
 
+from .atlas import AtlasDataset as AtlasDataset
 from .base_med_dataset import MedSegDataset as MedSegDataset
 from .cranium import CraniumDataset as CraniumDataset
 from .draw import Draw as Draw
+from .samplers import DistributionBatchSampler as DistributionBatchSampler
 from .samplers import ForegroundSampler as ForegroundSampler
 from .transforms import LoadSlice as LoadSlice
+from .transforms import LoadVolumeSlice as LoadVolumeSlice
 from .transforms import PackMedInputs as PackMedInputs
 from .transforms import RandomAffineSlice as RandomAffineSlice
 from .transforms import RandomCropSlice as RandomCropSlice
 from .transforms import RandomFlipSlice as RandomFlipSlice
 from .transforms import RandomIntensity as RandomIntensity
+from .volume_slice_dataset import VolumeSliceDataset as VolumeSliceDataset

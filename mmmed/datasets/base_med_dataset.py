@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 
 from mmmed.datasets.draw import Draw
 from mmmed.registry import DATASETS
-from mmmed.structures.manifest import Case, Manifest
+from mmmed.structures.manifest import Manifest
 
 # Okabe & Ito's colours, which stay apart for colour-blind readers; background black.
 _COLORS = (
@@ -54,8 +54,12 @@ class MedSegDataset(BaseDataset):
     Raises:
         FileNotFoundError: The folder has no manifest; the message names the command
             that makes one.
-        ValueError: No case is selected, or the classes are not those of METAINFO.
+        ValueError: No case is selected, the classes are not those of METAINFO, or the
+            manifest lists volumes.
     """
+
+    # What a case of the manifest has to be.
+    UNIT = 'slice'
 
     def __init__(
         self,
@@ -132,7 +136,14 @@ class MedSegDataset(BaseDataset):
                 f'python tools/prepare_dataset.py {name} RAW_FOLDER '
                 f'--out {self.data_root}'
             )
-        return Manifest.read(self.ann_file)
+        manifest = Manifest.read(self.ann_file)
+        if manifest.unit != self.UNIT:
+            raise ValueError(
+                f'{self.ann_file}: cases are {manifest.unit}s, {type(self).__name__} '
+                f'takes {self.UNIT}s; volumes need mmmed.VolumeSliceDataset or its '
+                'subclasses, slices mmmed.MedSegDataset'
+            )
+        return manifest
 
     def _check_classes(self, manifest: Manifest) -> None:
         ours = list(self._metainfo['classes'])
@@ -149,7 +160,7 @@ class MedSegDataset(BaseDataset):
         chosen = [0, *(1 + k % (len(_COLORS) - 1) for k in range(count - 1))]
         return [list(_COLORS[k]) for k in chosen]
 
-    def _to_entry(self, case: Case) -> dict[str, Any]:
+    def _to_entry(self, case: Any) -> dict[str, Any]:
         entry = case.to_dict()
         for key in ('img_path', 'seg_map_path'):
             entry[key] = os.path.join(self.data_root, *entry[key].split('/'))

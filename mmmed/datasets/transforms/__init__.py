@@ -6,3 +6,4 @@ from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
+from .volume_slice import LoadVolumeSlice as LoadVolumeSlice

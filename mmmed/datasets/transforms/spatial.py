@@ -17,6 +17,7 @@ from mmmed.datasets.transforms.base import (
     draw_log_uniform,
     draw_uniform,
 )
+from mmmed.functional.planes import drop_plane_axis
 from mmmed.registry import TRANSFORMS
 
 
@@ -24,9 +25,13 @@ from mmmed.registry import TRANSFORMS
 class RandomFlipSlice(DrawnTransform):
     """Mirror image and label maps.
 
-    For axial heads only 'horizontal' (left-right) keeps the anatomy plausible.
+    For axial heads only 'horizontal' (left-right) keeps the anatomy plausible. Where
+    samples say their ``plane``, 'left-right' does that in each: axial and coronal
+    slices have X as their last axis and are mirrored along it, sagittal slices have no
+    such axis and stay as they are.
 
-    Required keys: ``img`` (H, W, C), ``seg_fields``, ``rng``.
+    Required keys: ``img`` (H, W, C), ``seg_fields``, ``rng``; for 'left-right' also
+    ``plane``.
 
     Modified keys: ``img``, every map named in ``seg_fields``, and
     ``img_padding_size``, whose margins change sides.
@@ -36,17 +41,18 @@ class RandomFlipSlice(DrawnTransform):
 
     Args:
         prob: Probability of a flip.
-        direction: ``'horizontal'`` or ``'vertical'``.
+        direction: ``'horizontal'``, ``'vertical'`` or ``'left-right'``.
 
     Raises:
-        ValueError: Another direction.
+        ValueError: Another direction, or a sample without a plane.
     """
 
     def __init__(self, prob: float = 0.5, direction: str = 'horizontal') -> None:
         super().__init__(prob)
-        if direction not in ('horizontal', 'vertical'):
+        if direction not in ('horizontal', 'vertical', 'left-right'):
             raise ValueError(
-                f"direction is {direction!r}, expected 'horizontal' or 'vertical'"
+                f"direction is {direction!r}, expected 'horizontal', 'vertical' or "
+                "'left-right'"
             )
         self.direction = direction
 
@@ -54,11 +60,14 @@ class RandomFlipSlice(DrawnTransform):
         """Say that nothing is flipped, unless it is; the host calls this."""
         results.setdefault('flip', False)
         results.setdefault('flip_direction', None)
+        if self.direction == 'left-right' and not _shows_sides(results):
+            return results
         return super().transform(results)
 
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
-        """The direction."""
-        return {'direction': self.direction}
+        """The direction in the image."""
+        is_vertical = self.direction == 'vertical'
+        return {'direction': 'vertical' if is_vertical else 'horizontal'}
 
     def apply(self, results: dict, params: dict[str, Any]) -> dict:
         """Flip along the direction."""
@@ -168,6 +177,16 @@ def build_affine(
     )
 
 
+def _shows_sides(results: dict) -> bool:
+    """Whether the left and the right of the body lie side by side in a slice."""
+    if 'plane' not in results:
+        raise ValueError(
+            "direction 'left-right' needs results['plane'], got none; use "
+            "mmmed.VolumeSliceDataset, or 'horizontal' for axial slices"
+        )
+    return drop_plane_axis(('Z', 'Y', 'X'), results['plane'])[1] == 'X'
+
+
 def _map_arrays(results: dict, change: Callable[[np.ndarray], np.ndarray]) -> None:
     img = results['img']
     # OpenCV drops a last axis of length one.
@@ -178,7 +197,11 @@ def _map_arrays(results: dict, change: Callable[[np.ndarray], np.ndarray]) -> No
 
 def _warp_img(img: np.ndarray, forward: np.ndarray) -> np.ndarray:
     height, width, channels = img.shape
-    source = img
+    if channels > 4:
+        # OpenCV takes four at a time.
+        parts = [img[..., start : start + 4] for start in range(0, channels, 4)]
+        return np.concatenate([_warp_img(part, forward) for part in parts], axis=2)
+    source = np.ascontiguousarray(img)
     if channels == 2:
         # OpenCV is three times slower with two or three channels than with four.
         source = np.zeros((height, width, 4), img.dtype)

@@ -42,6 +42,31 @@ def test_flip_mirrors_and_is_its_own_inverse(make_sample, direction):
     assert twice['img_padding_size'] == sample['img_padding_size']
 
 
+@pytest.mark.parametrize(
+    ('plane', 'axis'), [('axial', 1), ('coronal', 1), ('sagittal', None)]
+)
+def test_left_right_follows_the_plane(make_sample, plane, axis):
+    sample = make_sample(channels=4) | {'plane': plane}
+    out = RandomFlipSlice(prob=1.0, direction='left-right')(dict(sample))
+    expected = sample['img'] if axis is None else np.flip(sample['img'], axis)
+    assert np.array_equal(out['img'], expected)
+    assert out['flip'] is (axis is not None)
+    assert out['flip_direction'] == (None if axis is None else 'horizontal')
+    with pytest.raises(ValueError, match=r"needs results\['plane'\]"):
+        RandomFlipSlice(direction='left-right')(make_sample())
+
+
+def test_many_channels_move_like_one(make_sample):
+    sample = make_sample(channels=6)
+    params = STILL | {'angle_deg': 20.0, 'shift': [1.5, -2.0]}
+    moved = RandomAffineSlice().apply(dict(sample), params)['img']
+    assert moved.shape == sample['img'].shape
+    for channel in range(6):
+        part = dict(sample, img=sample['img'][..., channel : channel + 1])
+        alone = RandomAffineSlice().apply(part, params)['img']
+        assert np.abs(moved[..., channel].astype(int) - alone[..., 0]).max() <= 1
+
+
 def test_no_flip_says_so(make_sample):
     sample = make_sample()
     out = RandomFlipSlice(prob=0.0)(dict(sample))
