@@ -32,7 +32,11 @@ class SoftCounts(NamedTuple):
 
 
 def compute_soft_counts(
-    data: LabelledLogits, *, include_background: bool, pool_batch: bool
+    data: LabelledLogits,
+    *,
+    include_background: bool,
+    pool_batch: bool,
+    square_errors: bool = False,
 ) -> SoftCounts:
     """Weighted soft true positives, false positives and false negatives.
 
@@ -41,9 +45,13 @@ def compute_soft_counts(
         include_background: Whether class 0 is counted.
         pool_batch: Sum over the batch (of all processes) too: R = 1, otherwise
             R = N.
+        square_errors: Sum squares of the errors p and 1 - p in ``fp`` and ``fn``. The
+            Dice score of such counts is the one with squared denominators: for
+            labels g in {0, 1}, sum(g^2) + sum(p^2) = 2 sum(g p) + sum((p - g)^2).
 
     Returns:
-        Counts in pixels (times weight); ``tp + fn`` is the size of the class.
+        Counts in pixels (times weight); without squares, ``tp + fn`` is the size of
+        the class.
     """
     first = 0 if include_background else 1
     member = compute_membership(data.target, data.num_classes, first)  # (N, C, *space)
@@ -52,9 +60,12 @@ def compute_soft_counts(
     dims = tuple(range(2, prob.ndim))
     inside = member * weight
     # fp and fn are summed as such: differences of large sums would lose small lesions.
+    false, missed = prob, 1 - prob
+    if square_errors:
+        false, missed = false.square(), missed.square()
     tp = _sum_pixels(prob * inside, dims)
-    fp = _sum_pixels(prob * (weight - inside), dims)
-    fn = _sum_pixels((1 - prob) * inside, dims)
+    fp = _sum_pixels(false * (weight - inside), dims)
+    fn = _sum_pixels(missed * inside, dims)
     is_counted = _sum_pixels(weight, dims) > 0
     if pool_batch:
         terms = torch.stack([tp, fp, fn]).sum(1, keepdim=True)
@@ -77,7 +88,8 @@ def compute_soft_dice(counts: SoftCounts, *, smooth: float) -> Tensor:
 
     Source:
         Milletari et al. 2016, arXiv:1606.04797, with the first power in the
-        denominator. Differs: smoothing term in both places.
+        denominator (theirs: counts with ``square_errors``). Differs: smoothing term
+        in both places.
     """
     overlap = 2 * counts.tp + smooth
     return _divide_or_one(overlap, overlap + counts.fp + counts.fn)

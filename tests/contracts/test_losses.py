@@ -14,6 +14,7 @@ NAMES = sorted(
 )
 EXPECTED = {
     'DiceCELoss',
+    'EnhancedMixingLoss',
     'FocalTverskyLoss',
     'PixelFocalLoss',
     'SoftDiceLoss',

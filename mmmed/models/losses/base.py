@@ -116,6 +116,9 @@ class SegmentationLoss(nn.Module, metaclass=ABCMeta):
 class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
     """A loss that averages one error per class and image (or per class and batch).
 
+    The published stroke segmentation codes sum over the whole batch and smooth by one
+    pixel: ``batch_dice=True, smooth=1.0``.
+
     Args:
         batch_dice: Sum pixel counts over the batch (of all processes) before forming
             the score. False gives every image the same say; an image without lesion
@@ -123,6 +126,8 @@ class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
             so that slices of which most show none are better trained with True.
         include_background: Whether class 0 counts like the others.
         smooth: Pixels added above and below the fraction line, >= 0.
+        square_errors: Whether errors p and 1 - p are squared before they are summed,
+            see :func:`mmmed.functional.soft_overlap.compute_soft_counts`.
         **kwargs: See :class:`SegmentationLoss`.
 
     Raises:
@@ -135,6 +140,7 @@ class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
         batch_dice: bool = False,
         include_background: bool = False,
         smooth: float = 1.0,
+        square_errors: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -143,6 +149,7 @@ class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
         self.batch_dice = batch_dice
         self.include_background = include_background
         self.smooth = smooth
+        self.square_errors = square_errors
         if self.class_weight is not None and not sum(self._select_class_weight() or ()):
             raise ValueError(
                 f'class_weight leaves no class to learn, got {self.class_weight} with '
@@ -151,14 +158,15 @@ class OverlapLoss(SegmentationLoss, metaclass=ABCMeta):
 
     @abstractmethod
     def compute_error(self, counts: SoftCounts) -> Tensor:
-        """Error in [0, 1] of each row and class, shape (R, C)."""
+        """Error >= 0 of each row and class, shape (R, C), 0 at the best."""
 
     def compute(self, data: LabelledLogits) -> Tensor:
-        """Mean error over images (or the batch) and classes, a scalar in [0, 1]."""
+        """Mean error over images (or the batch) and classes, a scalar >= 0."""
         counts = compute_soft_counts(
             data,
             include_background=self.include_background,
             pool_batch=self.batch_dice,
+            square_errors=self.square_errors,
         )
         return average_class_errors(
             self.compute_error(counts), counts.is_counted, self._select_class_weight()

@@ -15,7 +15,7 @@ from mmmed.functional.pixel_terms import (
     compute_label_weight,
 )
 from mmmed.models.losses.base import SegmentationLoss
-from mmmed.models.losses.dice import SoftDiceLoss
+from mmmed.models.losses.dice import LogDiceLoss, SoftDiceLoss
 from mmmed.models.losses.focal import PixelFocalLoss
 from mmmed.models.losses.tversky import SoftTverskyLoss
 from mmmed.registry import MODELS
@@ -80,9 +80,11 @@ class DiceCELoss(SegmentationLoss):
 class TverskyFocalLoss(SegmentationLoss):
     """``tversky_weight`` x Tversky loss + ``focal_weight`` x focal loss.
 
-    Not the focal *power* of the Tversky loss: that is
+    Beware of the name: the RAX-Net code calls this sum "FocalTverskyLoss". It is not
+    the focal *power* of the Tversky loss, which the literature calls so: that is
     :class:`mmmed.models.losses.tversky.FocalTverskyLoss`. On images without lesion
-    both terms only punish false alarms.
+    both terms only punish false alarms. With ``batch_dice=True`` the defaults are that
+    code's numbers.
 
     Args:
         tversky_weight: Factor of the Tversky term, >= 0.
@@ -132,6 +134,54 @@ class TverskyFocalLoss(SegmentationLoss):
         """Weighted sum of both terms, a scalar."""
         tversky = self.tversky_weight * self.tversky.compute(data)
         return tversky + self.focal_weight * self.focal.compute(data)
+
+
+@MODELS.register_module()
+class EnhancedMixingLoss(SegmentationLoss):
+    """Focal loss - log(Dice) with squared denominators: the "EML" of D-UNet.
+
+    Args:
+        focal_alpha: ``alpha`` of :class:`PixelFocalLoss`.
+        focal_gamma: ``gamma`` of :class:`PixelFocalLoss`.
+        square_errors: Whether the denominators of Dice are squared.
+        class_weight: One weight a label, background first, for both terms.
+        loss_name: Key in the training log.
+        loss_weight: Factor on the sum.
+        **kwargs: ``batch_dice``, ``include_background``, ``smooth`` (> 0) of the Dice
+            term. As published: ``batch_dice=True``.
+
+    Raises:
+        ValueError: A setting of a term is impossible.
+
+    Source:
+        Zhou et al. 2021, doi:10.1109/TCBB.2019.2939522, arXiv:1908.05104, from the
+        formula (alpha 0.48, gamma 1.1, smoothing 1). Differs: per image by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        focal_alpha: float | None = 0.48,
+        focal_gamma: float = 1.1,
+        square_errors: bool = True,
+        class_weight: Sequence[float] | None = None,
+        loss_name: str = 'loss_eml',
+        loss_weight: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            loss_name=loss_name, loss_weight=loss_weight, class_weight=class_weight
+        )
+        self.log_dice = LogDiceLoss(
+            square_errors=square_errors, class_weight=class_weight, **kwargs
+        )
+        self.focal = PixelFocalLoss(
+            alpha=focal_alpha, gamma=focal_gamma, class_weight=class_weight
+        )
+
+    def compute(self, data: LabelledLogits) -> Tensor:
+        """Sum of both terms, a scalar."""
+        return self.focal.compute(data) + self.log_dice.compute(data)
 
 
 def _check_weights(**weights: float) -> None:

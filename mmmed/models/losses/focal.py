@@ -27,7 +27,7 @@ class PixelFocalLoss(SegmentationLoss):
     Args:
         alpha: Share of the foreground in [0, 1]; None for no balancing (1 everywhere).
             The paper's 0.25 suits gamma = 2 on detection anchors; for lesions of a few
-            pixels values above 0.5 are common.
+            pixels values above 0.5 are common (RAX-Net: 0.8).
         gamma: Focusing exponent >= 0; 0 gives (balanced) cross-entropy.
         loss_name: Key in the training log.
         **kwargs: ``loss_weight``, ``class_weight``.

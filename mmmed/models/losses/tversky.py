@@ -72,7 +72,10 @@ class FocalTverskyLoss(SoftTverskyLoss):
     ``gamma > 1`` raises small errors, so that classes already found keep a gradient.
     Below an error of 1e-6 the power is replaced by its chord, so the gradient stays
     finite at a perfect prediction. Absent classes as in :class:`SoftTverskyLoss`.
-    Some codes call a *sum* of Tversky and focal loss by this name: that is
+
+    Two traps of names. Where others write ``(1 - TI) ** g``, ``gamma`` here is
+    ``1 / g``, as in the paper. And some codes, RAX-Net's among them, call a *sum* of
+    Tversky and focal loss by this name: that is
     :class:`mmmed.models.losses.compound.TverskyFocalLoss`.
 
     Args:

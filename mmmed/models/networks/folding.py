@@ -12,10 +12,13 @@ from torch.nn import functional
 
 from mmmed.models.networks.layers import ConvNorm, upsample_nearest
 from mmmed.models.networks.raxnet import DecoderBlock, RAXNet
+from mmmed.registry import MODELS
 
 Module = TypeVar('Module', bound=nn.Module)
 
 
+# By name, so that inference, which knows models only through the registry, finds it.
+@MODELS.register_module()
 def fold_for_inference(model: Module) -> Module:
     """A copy that computes the same logits faster, in evaluation mode.
 

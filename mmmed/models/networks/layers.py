@@ -40,7 +40,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 class ConvNorm(nn.Sequential):
-    """ "SAME" convolution, then batch normalisation.
+    """Convolution with "SAME" padding, then batch normalisation.
 
     A type of its own, so that :func:`mmmed.models.networks.fold_for_inference` knows
     which pairs are neighbours.
