@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 from mmmed import inference
+from mmmed.functional.planes import PLANES
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,7 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--save', action='append', choices=saves, help='may be repeated (seg)')
     add('--ensemble', choices=('mean', 'vote', 'staple'), default='mean')
     add('--tta', action='store_true', help='average mirrored views of the recipe')
-    add('--plane', choices=sorted(inference.PLANES), help='of a 2-D network (axial)')
+    add('--plane', choices=PLANES, help='of a 2-D network')
     add('--neighbors', type=int, metavar='K', help='slices on each side as channels')
     text = 'of a CT window, once per channel, where training did not record it'
     add('--window-level', type=float, action='append', metavar='HU', help=text)

@@ -80,7 +80,7 @@ def compute_percentile_window(
         raise ValueError(f'values are {array.dtype}, expected real numbers')
     if array.dtype.kind == 'f' and not np.isfinite(array).all():
         raise ValueError('scan holds NaN or infinite values, expected numbers')
-    values = array[array != 0] if nonzero else array.reshape(-1)
+    values = array[array != 0] if nonzero else array.flatten()
     if not values.size:
         kind = 'differs from 0' if nonzero else 'is there'
         raise ValueError(f'no voxel {kind}, so the scan has no percentiles')
@@ -96,16 +96,16 @@ def compute_percentile_window(
 def _compute_percentiles(
     values: NDArray, shares: tuple[float, float]
 ) -> tuple[float, float]:
+    """Percentiles of values, which are put into another order."""
     ranks = [share / 100 * (values.size - 1) for share in shares]
-    # Without a full sort, and without a float64 copy of what may be bytes.
-    around = sorted({int(rank) + step for rank in ranks for step in (0, 1)})
-    around = [rank for rank in around if rank < values.size]
-    ordered = np.partition(values, around)
+    around = {int(rank) + step for rank in ranks for step in (0, 1)}
+    # Neither a full sort, nor a second copy, nor one in float64 of what may be bytes.
+    values.partition(sorted(rank for rank in around if rank < values.size))
     found = []
     for rank in ranks:
         below = int(rank)
-        lower = float(ordered[below])
-        upper = float(ordered[min(below + 1, values.size - 1)])
+        lower = float(values[below])
+        upper = float(values[min(below + 1, values.size - 1)])
         found.append(lower + (upper - lower) * (rank - below))
     return found[0], found[1]
 
@@ -149,3 +149,29 @@ def quantize_intensity(
             raise ValueError('scan holds NaN, which has no grey value')
         target[start : start + _CHUNK] = np.floor(share * largest + 0.5)
     return result
+
+
+def convert_grey(grey: NDArray, *, whole: bool) -> NDArray[Any]:
+    """Grey values of 8 or 16 bits on the scale from 0 to 255.
+
+    Args:
+        grey: uint8 or uint16, any shape; see :func:`quantize_intensity`.
+        whole: Round 16 bits to whole numbers, halves up; or keep their fractions.
+
+    Returns:
+        uint8 if ``whole``, else float32; 65535 is 255. An array of its own.
+
+    Raises:
+        ValueError: Another type.
+
+    Example:
+        >>> convert_grey(np.array([0, 300, 65535], np.uint16), whole=True)
+        array([  0,   1, 255], dtype=uint8)
+    """
+    if grey.dtype == np.uint8:
+        return grey.astype(np.uint8 if whole else np.float32)
+    if grey.dtype != np.uint16:
+        raise ValueError(f'grey values are {grey.dtype}, expected uint8 or uint16')
+    if not whole:
+        return grey / np.float32(257)  # 65535 = 255 * 257
+    return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -9,7 +9,6 @@ from .loading import hush_host as hush_host
 from .loading import load_networks as load_networks
 from .onnx_export import export_onnx as export_onnx
 from .options import RunOptions as RunOptions
-from .recipe import PLANES as PLANES
 from .recipe import ScanRecipe as ScanRecipe
 from .run import RunOutcome as RunOutcome
 from .run import infer_scans as infer_scans

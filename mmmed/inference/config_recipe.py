@@ -9,10 +9,18 @@ from typing import Any
 
 from torch import nn
 
+from mmmed.functional.planes import get_plane_axis
 from mmmed.inference.intensity import Intensity
-from mmmed.inference.recipe import PLANES, ScanRecipe
+from mmmed.inference.recipe import (
+    PICTURE_PLANES,
+    VOLUME_PLANES,
+    ScanRecipe,
+    list_offsets,
+)
 
 _PACKING = ('PackMedInputs', 'PackSegInputs')
+# Transforms that read a case, and the size that they fit slices into by default.
+_LOADING = {'LoadSlice': (512, 512), 'LoadVolumeSlice': None}
 _AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
 _STATE_IT = 'state it in the config: inference = dict({})'
 
@@ -26,8 +34,9 @@ def derive_recipe(
     """How to feed scans to a model as its test pipeline fed images.
 
     Later sources win: the model (``test_cfg``, preprocessor, head), the data set's
-    facts that training stored in the checkpoint (classes, windows in HU), the test
-    pipeline (``LoadSlice.size``), ``config['inference']``, ``changes``.
+    facts that training stored in the checkpoint (classes, windows in HU or
+    ``intensity``, plane), the test data set (``plane``, ``neighbors``) and its pipeline
+    (``LoadSlice.size``), ``config['inference']``, ``changes``.
 
     Args:
         config: Resolved config. Its optional entry ``inference`` holds arguments of
@@ -49,7 +58,7 @@ def derive_recipe(
     if values['dimension'] == 2:
         values.update(_read_pipeline(config, is_needed='size' not in stated))
         values['flips'] = _read_flips(config)
-        values['orientation'] = _read_orientation(dataset_meta)
+        values.update(_read_slices(config, dataset_meta))
     elif 'orientation' not in stated:
         raise ValueError(
             'the config does not say which way volumes are turned; '
@@ -58,13 +67,16 @@ def derive_recipe(
     values['classes'] = dataset_meta.get('classes')
     if 'intensity' not in stated:
         values['intensity'] = _read_intensity(dataset_meta)
+        if values['intensity']['kind'] == 'percentile':
+            values['intensity']['whole'] = _loads_bytes(config)
     values.update(stated)
     if not values['classes']:
         raise ValueError(
             'the checkpoint does not name the classes; '
             + _STATE_IT.format("classes=['background', ...]")
         )
-    values.setdefault('in_channels', _count_channels(dataset_meta, values))
+    if 'in_channels' not in values:
+        values['in_channels'] = _count_channels(config, dataset_meta, values)
     values.setdefault('out_channels', len(values['classes']))
     return ScanRecipe.from_dict(values)
 
@@ -111,9 +123,7 @@ def _read_pipeline(config: Mapping[str, Any], *, is_needed: bool) -> dict[str, A
     """Size of slices in the test pipeline."""
     steps = _find_pipeline(config)
     unknown = [
-        step['type']
-        for step in steps
-        if _bare(step) != 'LoadSlice' and _bare(step) not in _PACKING
+        step['type'] for step in steps if _bare(step) not in (*_LOADING, *_PACKING)
     ]
     if is_needed and (unknown or not steps):
         raise ValueError(
@@ -121,20 +131,25 @@ def _read_pipeline(config: Mapping[str, Any], *, is_needed: bool) -> dict[str, A
             'on scans; ' + _STATE_IT.format('size=(Y, X), intensity=dict(...)')
         )
     for step in steps:
-        if _bare(step) == 'LoadSlice':
-            size = step.get('size', (512, 512))
+        if _bare(step) in _LOADING:
+            size = step.get('size', _LOADING[_bare(step)])
             return {'size': None if size is None else tuple(size)}
     return {}
 
 
 def _find_pipeline(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return _find_dataset(config).get('pipeline') or config.get('test_pipeline', ())
+
+
+def _find_dataset(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data set that the model is tested on; empty if there is none."""
     for name in ('test_dataloader', 'val_dataloader'):
         dataset = (config.get(name) or {}).get('dataset') or {}
         while 'dataset' in dataset:  # a wrapper of the host's
             dataset = dataset['dataset']
         if dataset.get('pipeline'):
-            return dataset['pipeline']
-    return config.get('test_pipeline', ())
+            return dataset
+    return {}
 
 
 def _read_flips(config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
@@ -148,17 +163,22 @@ def _read_flips(config: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
     return tuple(dict.fromkeys(flips))
 
 
-def _read_orientation(dataset_meta: Mapping[str, Any]) -> str:
-    """How the data set's slices lie; axial if it does not say."""
-    plane = dataset_meta.get('plane', 'axial')
-    if plane not in PLANES:
-        raise ValueError(
-            f'trained on plane {plane!r}, expected one of {sorted(PLANES)}'
-        )
-    return PLANES[plane]
+def _read_slices(
+    config: Mapping[str, Any], dataset_meta: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How the data set's slices lie (axial if nobody says), which go together."""
+    dataset = _find_dataset(config)
+    plane = dataset.get('plane') or dataset_meta.get('plane', 'axial')
+    get_plane_axis(plane)
+    is_volume = dataset_meta.get('unit') == 'volume'
+    orientation = (VOLUME_PLANES if is_volume else PICTURE_PLANES)[plane]
+    return {'orientation': orientation, 'neighbors': dataset.get('neighbors', 0)}
 
 
 def _read_intensity(dataset_meta: Mapping[str, Any]) -> dict[str, Any]:
+    rule = dataset_meta.get('intensity')
+    if rule:
+        return _read_rule(rule)
     windows = dataset_meta.get('window_hu')
     if not windows:
         raise ValueError(
@@ -171,12 +191,41 @@ def _read_intensity(dataset_meta: Mapping[str, Any]) -> dict[str, Any]:
     return {'kind': 'window', 'windows_hu': [windows[name] for name in names]}
 
 
-def _count_channels(dataset_meta: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+def _read_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule by which volumes were prepared, as arguments of ``Intensity``."""
+    names = ('low', 'high', 'nonzero', 'bits')
+    if rule.get('rule') != 'percentile' or not all(name in rule for name in names):
+        raise ValueError(
+            f'the data set was prepared with intensity {dict(rule)}, expected '
+            f"rule 'percentile' with {', '.join(names)}; "
+            + _STATE_IT.format("intensity=dict(kind='stored' | 'zscore' | 'clip')")
+        )
+    return {
+        'kind': 'percentile',
+        'percentiles': (rule['low'], rule['high']),
+        'over': 'nonzero' if rule['nonzero'] else 'all',
+        'bits': rule['bits'],
+    }
+
+
+def _loads_bytes(config: Mapping[str, Any]) -> bool:
+    """Whether the test pipeline rounds volumes of 16 bits to 8."""
+    steps = [s for s in _find_pipeline(config) if _bare(s) == 'LoadVolumeSlice']
+    return all(step.get('dtype', 'uint8') == 'uint8' for step in steps)
+
+
+def _count_channels(
+    config: Mapping[str, Any],
+    dataset_meta: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> int:
     intensity = values['intensity']
     if not isinstance(intensity, Intensity):
         intensity = Intensity.from_dict(intensity)
-    base = intensity.num_channels or int(dataset_meta.get('channels', 1))
-    return base * (2 * values.get('neighbors', 0) + 1)
+    sequences = _find_dataset(config).get('sequences') or ()
+    stored = len(sequences) or int(dataset_meta.get('channels', 1))
+    base = intensity.num_channels or stored
+    return base * len(list_offsets(values.get('neighbors', 0)))
 
 
 def _bare(step: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Intensity: from the values of a scan to the scale of the training images.
 
-The window is the one function that preparers use, so that what the network sees in a
-scan is what it saw in training. Not here: mean and standard deviation of the model's
-preprocessor (``recipe``).
+Windows and percentiles are the functions that preparers use, so that what the network
+sees in a scan is what it saw in training. Not here: mean and standard deviation of the
+model's preprocessor (``recipe``).
 """
 
 import math
@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmed.functional.intensity import apply_window
+from mmmed.functional.intensity import (
+    apply_window,
+    compute_percentile_window,
+    convert_grey,
+    quantize_intensity,
+)
 
-KINDS = ('window', 'clip', 'zscore', 'stored')
+KINDS = ('window', 'percentile', 'clip', 'zscore', 'stored')
 # Voxels at a time: one float64 copy of them is 32 MiB.
 _CHUNK = 1 << 22
 
@@ -26,12 +31,18 @@ class Intensity:
 
     Args:
         kind: ``'window'``: CT numbers to 8-bit grey, one channel per window of
-            ``windows_hu``. ``'clip'``: values limited to ``limits``. ``'zscore'``:
-            minus the mean, divided by the standard deviation of the voxels that
-            ``over`` names, per channel. ``'stored'``: as they are.
+            ``windows_hu``. ``'percentile'``: linear from ``percentiles`` of the
+            voxels that ``over`` names, per channel, to 0 and 255. ``'clip'``: values
+            limited to ``limits``. ``'zscore'``: minus the mean, divided by the
+            standard deviation of the voxels that ``over`` names, per channel.
+            ``'stored'``: as they are.
         windows_hu: Pairs of level and width in HU.
         limits: Least and largest value.
         over: ``'all'`` voxels or the ``'nonzero'`` ones.
+        percentiles: Lower and upper, 0 <= lower < upper <= 100.
+        bits: 8 or 16: steps from one percentile to the other that volumes were
+            stored with.
+        whole: Whether training rounds 16 bits to whole numbers up to 255.
 
     Raises:
         ValueError: Unknown kind, or its values are absent or impossible.
@@ -41,6 +52,9 @@ class Intensity:
     windows_hu: tuple[tuple[float, float], ...] = ()
     limits: tuple[float, float] | None = None
     over: str = 'all'
+    percentiles: tuple[float, float] | None = None
+    bits: int = 8
+    whole: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -63,6 +77,19 @@ class Intensity:
             object.__setattr__(self, 'limits', (float(low), float(high)))
         if self.over not in ('all', 'nonzero'):
             raise ValueError(f"over is {self.over!r}, expected 'all' or 'nonzero'")
+        if self.kind == 'percentile':
+            self._check_percentiles()
+
+    def _check_percentiles(self) -> None:
+        low, high = self.percentiles or (0.0, 0.0)
+        if not 0 <= low < high <= 100:
+            raise ValueError(
+                f'percentiles are {self.percentiles}, expected (low, high) with '
+                '0 <= low < high <= 100'
+            )
+        object.__setattr__(self, 'percentiles', (float(low), float(high)))
+        if self.bits not in (8, 16):
+            raise ValueError(f'intensity has {self.bits!r} bits, expected 8 or 16')
 
     @property
     def num_channels(self) -> int | None:
@@ -87,11 +114,12 @@ class FittedIntensity:
 
     Args:
         intensity: The rule.
-        array: Values of the scan, (C, Z, Y, X); read only for ``'zscore'``.
+        array: Values of the scan, (C, Z, Y, X); read only for ``'zscore'`` and
+            ``'percentile'``.
 
     Raises:
         ValueError: Windows for a scan of several channels, or a scan without
-            contrast, for which no z-score exists.
+            contrast, for which neither z-score nor percentiles exist.
     """
 
     def __init__(self, intensity: Intensity, array: NDArray) -> None:
@@ -104,12 +132,22 @@ class FittedIntensity:
         self._stats: list[tuple[float, float]] = []
         if intensity.kind == 'zscore':
             self._stats = [_measure(channel, intensity.over) for channel in array]
+        self._windows: list[tuple[float, float]] = []
+        if intensity.kind == 'percentile':
+            assert intensity.percentiles is not None
+            low, high = intensity.percentiles
+            nonzero = intensity.over == 'nonzero'
+            self._windows = [
+                compute_percentile_window(channel, low, high, nonzero)
+                for channel in array
+            ]
 
     def apply(self, values: NDArray) -> NDArray:
         """Part of the scan, (C, *space), on the scale of the training images.
 
         Returns:
-            Shape (C', *space); uint8 for windows and stored bytes, else float32.
+            Shape (C', *space); uint8 for windows, whole greys and stored bytes, else
+            float32.
 
         Raises:
             ValueError: A value is NaN.
@@ -122,6 +160,14 @@ class FittedIntensity:
                     for level, width in rule.windows_hu
                 ]
             )
+        if rule.kind == 'percentile':
+            grey = np.stack(
+                [
+                    quantize_intensity(channel, window, rule.bits)
+                    for channel, window in zip(values, self._windows, strict=True)
+                ]
+            )
+            return convert_grey(grey, whole=rule.whole)
         if rule.kind == 'stored' and values.dtype == np.uint8:
             return values  # resized like training images, which are rounded to bytes
         result = values.astype(np.float32)

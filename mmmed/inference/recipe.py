@@ -9,11 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from mmmed.functional.planes import PLANES, drop_plane_axis, get_plane_axis
 from mmmed.inference.intensity import Intensity
 
-# Orientation of (stack, rows, columns) in which each plane is looked at: rows run
-# towards posterior or inferior, columns towards the patient's left or posterior.
-PLANES = {'axial': 'SPL', 'coronal': 'PIL', 'sagittal': 'LIP'}
+# Orientation of (stack, rows, columns) of slices that are stored as they are looked
+# at: rows run towards posterior or inferior, columns towards the patient's left or
+# posterior.
+PICTURE_PLANES = {'axial': 'SPL', 'coronal': 'PIL', 'sagittal': 'LIP'}
+# Of slices that are cut from prepared volumes, whose axes point as VOLUME_AXES says.
+VOLUME_AXES = 'SAR'
+VOLUME_PLANES = {
+    plane: VOLUME_AXES[get_plane_axis(plane)]
+    + ''.join(drop_plane_axis(VOLUME_AXES, plane))
+    for plane in PLANES
+}
 MAX_CLASSES = 255
 
 
@@ -36,8 +45,9 @@ class ScanRecipe:
         intensity: From stored values to the scale of the training images.
         mean: Per channel, or one for all.
         std: Likewise, > 0.
-        neighbors: 2-D only: slices before and after that are channels too, in the
-            order of the stack; beyond the ends the outermost slice is repeated.
+        neighbors: 2-D only: offsets of the slices that are channels, in this order,
+            e.g. ``(-2, -1, 0, 1)``; K stands for ``(-K, ..., K)``. Slices beyond the
+            ends are 0, on the scale of the training images.
         size: 2-D only: shape (Y, X) into which slices are fitted; None keeps theirs.
         size_divisor: Without ``crop_size``: inputs are padded at the end of each
             axis to multiples of this.
@@ -59,12 +69,12 @@ class ScanRecipe:
     in_channels: int = 1
     out_channels: int = 1
     dimension: int = 2
-    orientation: str = PLANES['axial']
+    orientation: str = PICTURE_PLANES['axial']
     spacing: tuple[float, ...] | None = None
     intensity: Intensity = field(default_factory=Intensity)
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    neighbors: int = 0
+    neighbors: tuple[int, ...] = (0,)
     size: tuple[int, int] | None = None
     size_divisor: int = 1
     crop_size: tuple[int, ...] | None = None
@@ -80,6 +90,7 @@ class ScanRecipe:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
+        object.__setattr__(self, 'neighbors', list_offsets(self.neighbors))
         object.__setattr__(self, 'flips', tuple(tuple(axes) for axes in self.flips))
         if self.crop_size is not None:
             stride = self.stride or tuple(max(1, n // 2) for n in self.crop_size)
@@ -107,8 +118,9 @@ class ScanRecipe:
         """The recipe that :meth:`to_dict` described.
 
         Args:
-            values: Arguments by name; ``intensity`` may be a dict, and ``plane``, a
-                key of ``PLANES``, takes the place of ``orientation``.
+            values: Arguments by name; ``intensity`` may be a dict, and ``plane``, one
+                of ``PLANES``, turns ``orientation`` within slices of its kind: those
+                of ``VOLUME_PLANES`` or else those of ``PICTURE_PLANES``.
 
         Raises:
             ValueError: A key is unknown or absent, or a value impossible.
@@ -134,11 +146,31 @@ class ScanRecipe:
 def _find_orientation(values: dict[str, Any]) -> str:
     """Orientation of the plane that ``values`` loses."""
     plane = values.pop('plane')
-    if plane not in PLANES:
-        raise ValueError(f'plane is {plane!r}, expected one of {sorted(PLANES)}')
+    get_plane_axis(plane)
     if values.get('dimension', 2) != 2:
         raise ValueError(f'plane {plane!r} is for 2-D networks, this one is 3-D')
-    return PLANES[plane]
+    is_volume = values.get('orientation') in VOLUME_PLANES.values()
+    return (VOLUME_PLANES if is_volume else PICTURE_PLANES)[plane]
+
+
+def list_offsets(neighbors: int | Sequence[int]) -> tuple[int, ...]:
+    """Offsets of slices, from themselves or from how many are on each side.
+
+    Raises:
+        ValueError: Not whole numbers, one of them twice, or fewer than no slices.
+    """
+    if isinstance(neighbors, int):
+        if neighbors < 0:
+            raise ValueError(f'neighbors is {neighbors}, expected >= 0')
+        return tuple(range(-neighbors, neighbors + 1))
+    offsets = tuple(neighbors)
+    is_whole = all(isinstance(n, int) and not isinstance(n, bool) for n in offsets)
+    if not offsets or not is_whole or len(set(offsets)) < len(offsets):
+        raise ValueError(
+            f'neighbors are {neighbors!r}, expected whole offsets such as (-1, 0, 1), '
+            'each once'
+        )
+    return offsets
 
 
 def _check_channels(recipe: ScanRecipe) -> None:
@@ -155,7 +187,7 @@ def _check_channels(recipe: ScanRecipe) -> None:
             f'{recipe.out_channels} output channels for {count} classes, expected '
             'one per class, or one for two classes'
         )
-    slices = 2 * recipe.neighbors + 1
+    slices = len(recipe.neighbors)
     fed = recipe.intensity.num_channels
     if recipe.in_channels % slices or (fed and fed * slices != recipe.in_channels):
         raise ValueError(
@@ -170,7 +202,7 @@ def _check_grid(recipe: ScanRecipe) -> None:
     is_flat = recipe.dimension == 2
     if is_flat and recipe.spacing is not None:
         raise ValueError('spacing is for 3-D networks; slices are fitted into size')
-    if not is_flat and (recipe.size is not None or recipe.neighbors):
+    if not is_flat and (recipe.size is not None or recipe.neighbors != (0,)):
         raise ValueError('size and neighbors are for 2-D networks')
     if not is_flat and recipe.crop_size is None:
         raise ValueError(
@@ -231,8 +263,8 @@ def _check_numbers(recipe: ScanRecipe) -> None:
         raise ValueError(f'std is {recipe.std}, expected numbers > 0')
     if not 0 < recipe.threshold < 1:
         raise ValueError(f'threshold is {recipe.threshold}, expected one in (0, 1)')
-    if recipe.size_divisor < 1 or recipe.neighbors < 0 or recipe.in_channels < 1:
+    if recipe.size_divisor < 1 or recipe.in_channels < 1:
         raise ValueError(
-            f'size_divisor {recipe.size_divisor}, neighbors {recipe.neighbors}, '
-            f'in_channels {recipe.in_channels}: expected at least 1, 0 and 1'
+            f'size_divisor {recipe.size_divisor}, in_channels {recipe.in_channels}: '
+            'expected at least 1'
         )

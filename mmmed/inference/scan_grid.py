@@ -29,7 +29,7 @@ class ScanGrid:
 
     Args:
         volume: The scan. A picture (PNG, JPEG, TIFF) has no orientation and is not
-            turned; its 8-bit values are grey values already and not windowed.
+            turned; its 8-bit values are grey values already and stay so.
         recipe: See :class:`ScanRecipe`.
 
     Attributes:
@@ -50,8 +50,8 @@ class ScanGrid:
         self._array = self.turn(array)
         self.notes: list[str] = []
         rule = recipe.intensity
-        if rule.kind == 'window' and is_picture:
-            rule = self._accept_grey(len(rule.windows_hu))
+        if rule.kind in ('window', 'percentile') and is_picture:
+            rule = self._accept_grey(rule.num_channels or 1)
         elif rule.kind == 'window':
             self._check_hu()
         self._intensity = FittedIntensity(rule, self._array)
@@ -78,13 +78,12 @@ class ScanGrid:
         """One plane of the network's grid, before normalisation.
 
         Args:
-            index: Along Z; one beyond the ends gives the outermost plane.
+            index: Along Z, from 0.
 
         Returns:
             Shape (C, Y, X), uint8 for windows, else float32. A plane's values never
             depend on which others are read.
         """
-        index = min(max(index, 0), self.shape[0] - 1)
         if self._map is None:
             return self._intensity.apply(self._array[:, index])
         low, high = _find_support(self._map[0], index, self.turned_shape[0])
@@ -149,8 +148,8 @@ class ScanGrid:
     def _accept_grey(self, channels: int) -> Intensity:
         if self._array.dtype != np.uint8:
             raise ValueError(
-                f'picture of {self._array.dtype}, expected 8-bit grey values that '
-                'show the CT window'
+                f'picture of {self._array.dtype}, expected 8-bit grey values as in '
+                'training'
             )
         if len(self._array) == 3 and channels < 3:
             is_grey = (self._array == self._array[:1]).all()
@@ -158,11 +157,11 @@ class ScanGrid:
             # Two windows are stored as red and green, blue stays empty.
             if keep == channels and (keep == 1 or not self._array[2].any()):
                 self._array = self._array[:channels]
-        self.notes.append('A picture: its grey values are taken as windowed already.')
+        self.notes.append('A picture: its grey values are taken as they are.')
         return Intensity()
 
     def _check_channels(self, recipe: ScanRecipe) -> None:
-        per_slice = recipe.in_channels // (2 * recipe.neighbors + 1)
+        per_slice = recipe.in_channels // len(recipe.neighbors)
         rule = self._intensity.intensity
         given = rule.num_channels or len(self._array)
         if given != per_slice:

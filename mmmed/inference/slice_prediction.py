@@ -1,6 +1,6 @@
 """2-D networks over a scan: slice by slice, in batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -39,7 +39,8 @@ def predict_slices(
     recipe = member.recipe
     depth, height, width = grid.shape
     fit = Letterbox.fit((height, width), recipe.size)
-    read = _cache_planes(grid, fit, 2 * recipe.neighbors + 1)
+    span = max(recipe.neighbors) - min(recipe.neighbors) + 1
+    read = _cache_planes(grid, fit, span)
 
     def work(indices: Sequence[int]) -> list[Tensor]:
         inputs = normalize(
@@ -98,25 +99,37 @@ def predict_logits(
     )
 
 
-def read_stack(read, index: int, neighbors: int) -> NDArray:
-    """Channels of a slice and its neighbours, in the order of the stack.
+def read_stack(
+    read: Callable[[int], NDArray], index: int, neighbors: Sequence[int]
+) -> NDArray:
+    """Channels of neighbouring slices, in the order of ``mmmed.LoadVolumeSlice``.
 
     Args:
         read: Gives the channels (C, Y, X) of a slice, also beyond the ends.
-        index: The slice in the middle.
-        neighbors: Slices on each side.
+        index: The slice that is predicted.
+        neighbors: Offsets of the slices wanted.
 
     Returns:
-        Shape ((2 * neighbors + 1) * C, Y, X).
+        Shape (C * len(neighbors), Y, X): all slices of the first channel, then of
+        the next.
     """
-    if not neighbors:
-        return read(index)
-    around = range(index - neighbors, index + neighbors + 1)
-    return np.concatenate([read(z) for z in around])
+    if len(neighbors) == 1:
+        return read(index + neighbors[0])
+    stack = np.stack([read(index + offset) for offset in neighbors], axis=1)
+    return stack.reshape(-1, *stack.shape[2:])
 
 
-def _cache_planes(grid: ScanGrid, fit: Letterbox, count: int):
+def _cache_planes(
+    grid: ScanGrid, fit: Letterbox, count: int
+) -> Callable[[int], NDArray]:
     """Reader of fitted slices that remembers as many as are needed again."""
-    last = grid.shape[0] - 1
     fitted = lru_cache(maxsize=count)(lambda z: fit.apply_to_planes(grid.read_plane(z)))
-    return lambda z: fitted(min(max(z, 0), last))
+
+    def read(index: int) -> NDArray:
+        if 0 <= index < grid.shape[0]:
+            return fitted(index)
+        # As mmmed.VolumeSliceDataset has it: nothing lies beyond the ends.
+        nearest = min(max(index, 0), grid.shape[0] - 1)
+        return np.zeros_like(fitted(nearest))
+
+    return read

@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from mmmed.functional.intensity import (
     apply_window,
     compute_percentile_window,
+    convert_grey,
     quantize_intensity,
 )
 
@@ -171,3 +172,30 @@ def test_impossible_grey_scales_are_refused(window, bits, message):
         quantize_intensity(np.zeros(2), window, bits)
     with pytest.raises(ValueError, match='NaN'):
         quantize_intensity(np.array([0.0, np.nan]), (0, 1), 8)
+
+
+@pytest.mark.parametrize(
+    ('stored', 'byte', 'fraction'),
+    [
+        (np.uint16(0), 0, 0.0),
+        (np.uint16(128), 0, 128 / 257),
+        (np.uint16(129), 1, 129 / 257),  # 0.502
+        (np.uint16(257), 1, 1.0),
+        (np.uint16(65535), 255, 255.0),
+        (np.uint8(200), 200, 200.0),
+    ],
+)
+def test_sixteen_bits_on_the_scale_of_eight(stored, byte, fraction):
+    grey = np.full((2, 3), stored)
+    whole = convert_grey(grey, whole=True)
+    assert whole.dtype == np.uint8
+    assert (whole == byte).all()
+    exact = convert_grey(grey, whole=False)
+    assert exact.dtype == np.float32
+    np.testing.assert_allclose(exact, fraction, rtol=1e-6)
+    assert not np.shares_memory(whole, grey)
+
+
+def test_greys_are_unsigned():
+    with pytest.raises(ValueError, match='int16'):
+        convert_grey(np.zeros(2, np.int16), whole=True)

@@ -56,9 +56,79 @@ def test_the_data_set_knows_its_plane() -> None:
     meta = {**META, 'plane': 'sagittal'}
     recipe = derive_recipe(make_config(LOAD, PACK), meta, nn.Identity())
     assert recipe.orientation == 'LIP'
+    assert recipe.neighbors == (0,)
     with pytest.raises(ValueError, match='oblique'):
         derive_recipe(
             make_config(LOAD, PACK), {**META, 'plane': 'oblique'}, nn.Identity()
+        )
+
+
+VOLUMES = {
+    'classes': ['background', 'lesion'],
+    'unit': 'volume',
+    'channels': 1,
+    'channel_names': ['t1w'],
+    'intensity': {
+        'rule': 'percentile', 'low': 0.5, 'high': 99.5, 'nonzero': True, 'bits': 8,
+    },
+}  # fmt: skip
+
+
+def make_volume_config(**dataset):
+    pipeline = [{'type': 'mmmed.LoadVolumeSlice'}, PACK]
+    dataset = {'type': 'mmmed.AtlasDataset', 'pipeline': pipeline, **dataset}
+    return {'test_dataloader': {'dataset': dataset}}
+
+
+def test_slices_of_volumes_need_no_flag() -> None:
+    config = make_volume_config(plane='sagittal', neighbors=(-2, -1, 0, 1))
+    recipe = derive_recipe(config, VOLUMES, nn.Identity())
+    assert recipe.orientation == 'RSA'
+    assert recipe.neighbors == (-2, -1, 0, 1)
+    assert (recipe.in_channels, recipe.size) == (4, None)
+    rule = recipe.intensity
+    assert (rule.kind, rule.percentiles) == ('percentile', (0.5, 99.5))
+    assert (rule.over, rule.bits, rule.whole) == ('nonzero', 8, True)
+    axial = derive_recipe(make_volume_config(), VOLUMES, nn.Identity())
+    assert (axial.orientation, axial.neighbors) == ('SAR', (0,))
+
+
+def test_volumes_of_16_bits_are_rounded_as_in_training() -> None:
+    meta = {**VOLUMES, 'intensity': {**VOLUMES['intensity'], 'bits': 16}}
+    load = {'type': 'mmmed.LoadVolumeSlice', 'dtype': 'float32'}
+    for pipeline, whole in (([load, PACK], False), (None, True)):
+        config = make_volume_config(**({'pipeline': pipeline} if pipeline else {}))
+        rule = derive_recipe(config, meta, nn.Identity()).intensity
+        assert (rule.bits, rule.whole) == (16, whole)
+
+
+def test_every_sequence_has_its_neighbours() -> None:
+    config = make_volume_config(sequences=['t1w', 'flair'], neighbors=[-1, 0])
+    assert derive_recipe(config, VOLUMES, nn.Identity()).in_channels == 4
+
+
+def test_flags_win_over_the_data_set() -> None:
+    config = make_volume_config(plane='sagittal', neighbors=(-2, -1, 0, 1))
+    changes = {'plane': 'coronal', 'neighbors': 1}
+    recipe = derive_recipe(config, VOLUMES, nn.Identity(), changes)
+    assert recipe.orientation == 'ASR'
+    assert recipe.neighbors == (-1, 0, 1)
+    assert recipe.in_channels == 3
+
+
+def test_the_config_wins_over_what_the_checkpoint_says_of_the_plane() -> None:
+    meta = {**VOLUMES, 'plane': 'sagittal'}
+    recipe = derive_recipe(make_volume_config(plane='coronal'), meta, nn.Identity())
+    assert recipe.orientation == 'ASR'
+
+
+@pytest.mark.parametrize('change', [{'rule': 'histogram'}, {'low': None}])
+def test_unknown_preparations_are_refused(change) -> None:
+    rule = {**VOLUMES['intensity'], **change}
+    rule = {key: value for key, value in rule.items() if value is not None}
+    with pytest.raises(ValueError, match='was prepared with intensity'):
+        derive_recipe(
+            make_volume_config(), {**VOLUMES, 'intensity': rule}, nn.Identity()
         )
 
 

@@ -7,22 +7,22 @@ import pytest
 import torch
 
 from mmmed.inference.inferencer import Inferencer
-from mmmed.inference.recipe import PLANES
+from mmmed.inference.recipe import PICTURE_PLANES
 
 ORIENTATIONS = ['SAR', 'SPL', 'LAS', 'PSR']
 
 
 @pytest.mark.parametrize('letters', ORIENTATIONS)
 @pytest.mark.parametrize('tilt_deg', [0.0, 23.0])
-@pytest.mark.parametrize('kind', [*PLANES, 'volume', 'resampled'])
+@pytest.mark.parametrize('kind', [*PICTURE_PLANES, 'volume', 'resampled'])
 def test_mask_lies_on_the_scan_to_the_voxel(
     letters, tilt_deg, kind, make_volume, recipe2d, recipe3d, identity, rng
 ) -> None:
     """A threshold gives the same voxels whichever way the scan is turned."""
     scan = rng.normal(size=(7, 9, 11)).astype(np.float32)
     volume = make_volume(scan, letters, tilt_deg)
-    if kind in PLANES:
-        recipe = dataclasses.replace(recipe2d, orientation=PLANES[kind])
+    if kind in PICTURE_PLANES:
+        recipe = dataclasses.replace(recipe2d, orientation=PICTURE_PLANES[kind])
     else:
         # A third of each voxel: its center stays a grid point, so that interpolating
         # back invents nothing.

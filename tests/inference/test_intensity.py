@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from mmmed.functional.intensity import apply_window
+from mmmed.functional.intensity import (
+    apply_window,
+    compute_percentile_window,
+    convert_grey,
+    quantize_intensity,
+)
 from mmmed.inference import intensity as module
 from mmmed.inference.intensity import FittedIntensity, Intensity
 
@@ -36,6 +41,31 @@ def test_zscore_is_that_of_all_chunks_together(over, rng, monkeypatch) -> None:
         chosen = values if over == 'all' else values[values != 0]
         expected = (values - chosen.mean()) / chosen.std()
         np.testing.assert_allclose(channel, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize(('whole', 'dtype'), [(True, np.uint8), (False, np.float32)])
+def test_percentiles_are_those_of_the_whole_channel(bits, whole, dtype, rng) -> None:
+    scan = rng.normal(300, 90, size=(2, 5, 6, 7)).astype(np.float32)
+    scan[1] *= 4
+    scan[:, 2:4] = 0
+    rule = Intensity(
+        'percentile', percentiles=(0.5, 99.5), over='nonzero', bits=bits, whole=whole
+    )
+    fitted = FittedIntensity(rule, scan)
+    for z in range(5):
+        plane = fitted.apply(scan[:, z])
+        assert plane.dtype == dtype
+        for found, values, channel in zip(plane, scan[:, z], scan, strict=True):
+            window = compute_percentile_window(channel, 0.5, 99.5, nonzero=True)
+            grey = quantize_intensity(values, window, bits)
+            np.testing.assert_array_equal(found, convert_grey(grey, whole=whole))
+
+
+def test_percentiles_need_contrast() -> None:
+    rule = Intensity('percentile', percentiles=(0.5, 99.5), over='nonzero')
+    with pytest.raises(ValueError, match='no voxel differs from 0'):
+        FittedIntensity(rule, np.zeros((1, 2, 3, 4), np.int16))
 
 
 def test_stored_bytes_stay_bytes_and_other_numbers_become_float() -> None:
@@ -76,8 +106,13 @@ def test_windows_need_one_channel_and_numbers() -> None:
         {'kind': 'clip', 'limits': (2, 1)},
         {'kind': 'zscore', 'over': 'brain'},
         {'kind': 'minmax'},
+        {'kind': 'percentile'},
+        {'kind': 'percentile', 'percentiles': (99, 1)},
+        {'kind': 'percentile', 'percentiles': (1, 99), 'bits': 12},
     ],
 )
 def test_impossible_rules(values) -> None:
-    with pytest.raises(ValueError, match=r'intensity|windows_hu|limits|over'):
+    with pytest.raises(
+        ValueError, match=r'intensity|windows_hu|limits|over|percentiles'
+    ):
         Intensity(**values)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from mmmed.functional.planes import PLANES
 from mmmed.inference.intensity import Intensity
-from mmmed.inference.recipe import PLANES, ScanRecipe
+from mmmed.inference.recipe import PICTURE_PLANES, VOLUME_PLANES, ScanRecipe
 
 FLAT = {'classes': ('background', 'lesion')}
 DEEP = {**FLAT, 'dimension': 3, 'crop_size': (8, 16, 16)}
@@ -46,15 +47,37 @@ def test_fed_size(values, size) -> None:
 
 @pytest.mark.parametrize('plane', PLANES)
 def test_plane_is_another_word_for_the_orientation(plane) -> None:
-    recipe = ScanRecipe.from_dict({**FLAT, 'orientation': 'SAR', 'plane': plane})
-    assert recipe.orientation == PLANES[plane]
+    recipe = ScanRecipe.from_dict({**FLAT, 'plane': plane})
+    assert recipe.orientation == PICTURE_PLANES[plane]
+    for kind in (PICTURE_PLANES, VOLUME_PLANES):
+        for before in kind.values():
+            values = {**FLAT, 'orientation': before, 'plane': plane}
+            assert ScanRecipe.from_dict(values).orientation == kind[plane]
     with pytest.raises(ValueError, match='3-D'):
         ScanRecipe.from_dict({**DEEP, 'plane': plane})
+
+
+def test_planes_of_volumes_keep_the_stored_axes() -> None:
+    assert VOLUME_PLANES == {'axial': 'SAR', 'coronal': 'ASR', 'sagittal': 'RSA'}
+
+
+@pytest.mark.parametrize(
+    ('neighbors', 'offsets'),
+    [(0, (0,)), (2, (-2, -1, 0, 1, 2)), ([-2, -1, 0, 1], (-2, -1, 0, 1))],
+)
+def test_neighbours_are_offsets_or_how_many_on_each_side(neighbors, offsets) -> None:
+    values = {**FLAT, 'neighbors': neighbors, 'in_channels': len(offsets)}
+    assert ScanRecipe.from_dict(values).neighbors == offsets
 
 
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
+        ({**FLAT, 'neighbors': -1}, 'expected >= 0'),
+        ({**FLAT, 'neighbors': ()}, 'whole offsets'),
+        ({**FLAT, 'neighbors': (0, 0), 'in_channels': 2}, 'each once'),
+        ({**FLAT, 'neighbors': (0.5,)}, 'whole offsets'),
+        ({**DEEP, 'neighbors': 1, 'in_channels': 3}, '2-D'),
         ({'classes': ('only',)}, 'classes'),
         ({'classes': ['c'] * 256, 'out_channels': 256}, 'classes'),
         ({**FLAT, 'out_channels': 3}, 'output channels'),

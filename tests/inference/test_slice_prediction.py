@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from mmmed.functional.planes import PLANES, extract_slice
 from mmmed.inference.adaptive_batch import AdaptiveBatch
 from mmmed.inference.members import Member
-from mmmed.inference.recipe import PLANES
+from mmmed.inference.recipe import PICTURE_PLANES, VOLUME_PLANES
 from mmmed.inference.scan_grid import ScanGrid
 from mmmed.inference.slice_prediction import predict_logits, predict_slices
 
@@ -21,13 +22,27 @@ def collect(volume, member, memory=1 << 30, batch=4):
     return torch.stack([plane.prob for plane in planes], dim=1)
 
 
-@pytest.mark.parametrize('plane', PLANES)
-def test_slices_are_cut_along_the_plane(plane, make_volume, recipe2d, identity, rng):
+@pytest.mark.parametrize('letters', [*PICTURE_PLANES.values(), *VOLUME_PLANES.values()])
+def test_slices_are_cut_along_the_plane(letters, make_volume, recipe2d, identity, rng):
     volume = make_volume(rng.normal(size=(3, 4, 5)).astype('f4'), 'LAS', 8.0)
-    recipe = dataclasses.replace(recipe2d, orientation=PLANES[plane])
+    recipe = dataclasses.replace(recipe2d, orientation=letters)
     found = collect(volume, Member((identity,), recipe))
-    expected = torch.from_numpy(volume.reorient(PLANES[plane]).array.copy()).sigmoid()
+    expected = torch.from_numpy(volume.reorient(letters).array.copy()).sigmoid()
     torch.testing.assert_close(found[0], expected)
+
+
+@pytest.mark.parametrize('plane', PLANES)
+def test_slices_of_volumes_are_those_of_the_stored_array(
+    plane, make_volume, recipe2d, identity, rng
+) -> None:
+    """A prepared volume is SAR, and its slices are neither flipped nor turned."""
+    volume = make_volume(rng.normal(size=(3, 4, 5)).astype('f4'), 'LAS')
+    recipe = dataclasses.replace(recipe2d, orientation=VOLUME_PLANES[plane])
+    found = collect(volume, Member((identity,), recipe))[0].numpy()
+    stored = torch.from_numpy(volume.reorient('SAR').array.copy()).sigmoid().numpy()
+    for index, values in enumerate(found):
+        expected = extract_slice(stored, plane, index)
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
 def test_batches_follow_size_and_memory(make_volume, recipe2d, identity) -> None:
@@ -39,23 +54,29 @@ def test_batches_follow_size_and_memory(make_volume, recipe2d, identity) -> None
     assert [shape[0] for shape in identity.shapes] == [2] * 5
 
 
-def test_neighbours_are_channels_in_the_order_of_the_stack(
-    make_volume, recipe2d, fake
+@pytest.mark.parametrize(
+    ('neighbors', 'expected'),
+    [
+        (2, [[0, 0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4, 0], [2, 3, 4, 0, 0]]),
+        ((-2, -1, 0, 1), [[0, 0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 0]]),
+        ((0, 9), [[1, 0], [2, 0], [3, 0], [4, 0]]),
+        ((1, -1), [[2, 0], [3, 1], [4, 2], [0, 3]]),
+    ],
+)
+def test_neighbours_are_channels_in_their_order_and_nothing_lies_beyond(
+    neighbors, expected, make_volume, recipe2d, fake
 ) -> None:
-    scan = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), 'f4')
-    recipe = dataclasses.replace(recipe2d, neighbors=2, in_channels=5)
+    scan = np.arange(1, 5, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), 'f4')
+    recipe = dataclasses.replace(
+        recipe2d, neighbors=neighbors, in_channels=len(expected[0])
+    )
     seen = []
-    network = fake(lambda x: seen.append(x[:, :, 0, 0]) or x[:, 2:3])
+    network = fake(lambda x: seen.append(x[:, :, 0, 0]) or x[:, :1])
     collect(make_volume(scan, 'SPL'), Member((network,), recipe), batch=3)
-    assert torch.cat(seen).tolist() == [
-        [0, 0, 0, 1, 2],
-        [0, 0, 1, 2, 3],
-        [0, 1, 2, 3, 3],
-        [1, 2, 3, 3, 3],
-    ]
+    assert torch.cat(seen).tolist() == expected
 
 
-def test_neighbours_of_two_channels_stay_together(make_volume, recipe2d, fake) -> None:
+def test_neighbours_of_one_channel_stay_together(make_volume, recipe2d, fake) -> None:
     scan = np.zeros((2, 3, 2, 2), 'f4')
     scan[0] = [[[1]], [[2]], [[3]]]
     scan[1] = 10 * scan[0]
@@ -63,7 +84,7 @@ def test_neighbours_of_two_channels_stay_together(make_volume, recipe2d, fake) -
     seen = []
     network = fake(lambda x: seen.append(x[:, :, 0, 0]) or x[:, :1])
     collect(make_volume(scan, 'SPL'), Member((network,), recipe))
-    assert seen[0][1].tolist() == [1, 10, 2, 20, 3, 30]
+    assert seen[0][1].tolist() == [1, 2, 3, 10, 20, 30]
 
 
 def test_each_slice_is_read_once_although_neighbours_overlap(
