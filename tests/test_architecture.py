@@ -36,7 +36,7 @@ MAY_IMPORT = {
     'engine': {'registry', 'io', 'functional', 'structures', 'files'},
     'inference': {
         'registry', 'io', 'functional', 'structures', 'files', 'checkpoint', 'compat',
-        'version',
+        'version', 'progress',
     },
     'reporting': {
         'io', 'functional', 'structures', 'visualization', 'files', 'version',
