@@ -56,7 +56,8 @@ def parse_model(text: str) -> ModelSpec:
             f'model {name}: {config!r} is no config, expected a name that ends in '
             f'{", ".join(CONFIG_SUFFIXES)}'
         )
-    paths = tuple(Path(part) for part in (weights or config).split(',') if part)
+    listed = weights if colon else config
+    paths = tuple(Path(part) for part in listed.split(',') if part)
     wrong = [p for p in paths if (p.suffix.lower() == '.onnx') == bool(colon)]
     if not paths or wrong:
         raise ValueError(
