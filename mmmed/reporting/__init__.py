@@ -4,3 +4,4 @@ Not here: measuring (``mmmed.evaluation``); drawing (``mmmed.visualization``).
 """
 
 from .report import write_report as write_report
+from .score_report import write_score_report as write_score_report

@@ -103,7 +103,7 @@ def _judge_exposure(evaluation: Evaluation, exposure: Exposure) -> list[Finding]
     if exposure.kind == MIXED or (exposure.seen and claims_held_out):
         text = (
             f'{name}: {len(exposure.seen)} of {exposure.num_patients} evaluated '
-            f'patients were trained on ({_list_some(exposure.seen)}). These numbers '
+            f'patients were trained on ({list_some(exposure.seen)}). These numbers '
             'are not those of new patients.'
         )
         found.append(Finding(ERROR, text))
@@ -160,12 +160,13 @@ def _judge_data(evaluation: Evaluation) -> list[Finding]:
     if missing:
         text = (
             f'{name}: {len(missing)} of {len(expected)} cases were not evaluated '
-            f'({_list_some(sorted(missing))}).'
+            f'({list_some(sorted(missing))}).'
         )
         found.append(Finding(ERROR, text))
     return found
 
 
-def _list_some(names: Sequence[str], most: int = 5) -> str:
+def list_some(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
     shown = ', '.join(names[:most])
     return shown if len(names) <= most else f'{shown} and {len(names) - most} more'

@@ -78,23 +78,35 @@ def make_table(
     class_: str | None = None,
 ) -> Markup:
     """A table whose first column names the rows; it scrolls where it is too wide."""
+    return make_table_of(
+        header, [make_row(row) for row in rows], caption=caption, class_=class_
+    )
+
+
+def make_row(cells: Iterable[Child], **attributes: str | None) -> Markup:
+    """One row of a table; its first cell names it."""
     body = [
-        element(
-            'tr',
-            [
-                element('td', cell) if column else element('th', cell, scope='row')
-                for column, cell in enumerate(row)
-            ],
-        )
-        for row in rows
+        element('td', cell) if column else element('th', cell, scope='row')
+        for column, cell in enumerate(cells)
     ]
+    return element('tr', body, **attributes)
+
+
+def make_table_of(
+    header: Iterable[Child],
+    rows: Iterable[Child],
+    *,
+    caption: str = '',
+    class_: str | None = None,
+) -> Markup:
+    """As :func:`make_table`, of rows that are elements already."""
     table = element(
         'table',
         element('caption', caption) if caption else None,
         element(
             'thead', element('tr', [element('th', h, scope='col') for h in header])
         ),
-        element('tbody', body),
+        element('tbody', rows),
         class_=class_,
     )
     return element('div', table, class_='scroll')

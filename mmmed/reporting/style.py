@@ -63,15 +63,22 @@ tr.level > * { background: var(--wash); font-weight: 600; padding-top: .7rem; }
 tr.level small { font-weight: 400; }
 tr.main > * { font-weight: 650; }
 td small, .dense td, .dense th { white-space: nowrap; }
+.dense tbody th { white-space: normal; min-width: 8rem; max-width: 18rem;
+  overflow-wrap: anywhere; }
 .plots { display: grid; gap: 1.2rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); }
-figure { margin: 0; break-inside: avoid; }
+figure { margin: 0; break-inside: avoid; max-width: 36rem; }
 figure img { width: 100%; height: auto; display: block; }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .3rem; }
 .cases { display: grid; gap: 1.4rem 1.6rem; margin: .8rem 0 1.4rem;
   grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); }
 .absent { border: 1px dashed #c3ccd6; border-radius: .3rem; padding: 1.5rem 1rem;
   color: var(--soft); overflow-wrap: anywhere; }
+details { margin: .8rem 0; }
+summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
+.num td { text-align: right; } .num thead th:not(:first-child) { text-align: right; }
+.num td:last-child, .num th:last-child { padding-right: 0; }
+tr:target > * { background: #fdf1d8; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem;
   font-size: .95rem; max-width: 52rem; }
 dt { font-weight: 600; }
@@ -80,7 +87,9 @@ dd { margin: 0; }
   body { padding: 1rem .9rem 3rem; }
   h1 { font-size: 1.4rem; }
   .side td small { display: block; white-space: normal; }
-  .side { font-size: .88rem; }
+  .dense td small { display: block; }
+  .side, .dense { font-size: .88rem; }
+  caption { max-width: calc(100vw - 2rem); }
   dl { display: block; }
   dd { margin: 0 0 .5rem; }
   th, td { padding-right: .7rem; }

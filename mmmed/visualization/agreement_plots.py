@@ -46,17 +46,15 @@ def plot_agreement(
         scale: ``'log'`` for values over several orders of magnitude.
 
     Returns:
-        Square figure of 4.4 inch.
+        Figure of 5.2 x 4.0 inch.
     """
-    figure = create_figure(4.4, 4.4)
+    figure = create_figure(5.2, 4.0)
     axes = figure.subplots()
     axes.plot(limits, limits, color=FAINT, linewidth=0.9, zorder=0.9)
     _draw_cases(axes, x, y)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     set_scale(axes.xaxis, scale, limits)
     set_scale(axes.yaxis, scale, limits)
-    axes.set_aspect('auto')
-    axes.set_box_aspect(1)
     return figure
 
 
@@ -79,8 +77,8 @@ def plot_bland_altman(
         scale: Of the horizontal axis.
 
     Returns:
-        Figure of 5.2 x 4.0 inch with the mean difference and, from three cases on, the
-        limits of agreement (mean ± 1.96 standard deviations).
+        Figure of 5.2 x 4.0 inch with the mean difference and, from three different
+        cases on, the limits of agreement (mean ± 1.96 standard deviations).
 
     Source:
         Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8.
@@ -95,8 +93,8 @@ def plot_bland_altman(
     if defined.size:
         bias = float(defined.mean())
         _draw_level(axes, bias, f'mean {bias:+.3g}', '-')
-    if defined.size > 2:
-        spread = 1.96 * float(defined.std(ddof=1))
+    spread = 1.96 * float(defined.std(ddof=1)) if defined.size > 2 else 0.0
+    if spread > 0:
         _draw_level(axes, bias + spread, f'+1.96 SD {bias + spread:+.3g}', '--')
         _draw_level(axes, bias - spread, f'-1.96 SD {bias - spread:+.3g}', '--')
     axes.set(
