@@ -12,9 +12,10 @@ class PaddedNetwork(BaseModule, metaclass=ABCMeta):
 
     Input (N, ``in_channels``, Y, X) of any Y and X; output logits
     (N, ``out_channels``, Y, X). Margins are zeros: half of them, rounded down, before
-    the image, the rest after, and cut from the logits. (Published placements for the
-    197 x 233 x 189 grid are the same except for the rows of axial slices, 6 before
-    and 5 after; here it is 5 and 6.) A size that needs no margin is left alone.
+    the image, the rest after, and cut from the logits. A size that needs no margin is
+    left alone. Published placements on the 197 x 233 x 189 grid are the same except
+    that the rows of axial slices have 6 before and 5 after (here 5 and 6), and that
+    189 was padded to 208, where 192 is enough.
 
     Args:
         in_channels: Channels of the images.
