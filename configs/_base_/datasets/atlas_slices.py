@@ -36,9 +36,11 @@ train_dataloader = dict(
     # Asked for by the host; its dataset and seed are used, its order is not.
     sampler=dict(type='DefaultSampler', shuffle=True),
     # Half of every batch shows a lesion, of sizes as frequent as in all of them.
-    # For iteration-based training add endless=True: the host restarts the workers
-    # at the end of an epoch.
-    batch_sampler=dict(type='mmmed.DistributionBatchSampler', lesion_share=0.5),
+    # endless is for schedules in iterations: at the end of an epoch the host would
+    # start the workers anew. Epoch-based training needs False.
+    batch_sampler=dict(
+        type='mmmed.DistributionBatchSampler', lesion_share=0.5, endless=True
+    ),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -1,0 +1,9 @@
+"""The axial recipe on coronal slices.
+
+Command: mim train mmseg configs/clcinet/<this file>
+"""
+
+_base_ = './clcinet_clf-s5_1xb32-dmb-tverskyfocal-adamw-20k_atlas-axial-240x208.py'
+train_dataloader = dict(dataset=dict(plane='coronal'))
+val_dataloader = dict(dataset=dict(plane='coronal'))
+test_dataloader = dict(dataset=dict(plane='coronal'))
