@@ -9,9 +9,7 @@ last bit.
 
 import itertools
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -145,11 +143,12 @@ def blend_windows(
         (start, list(group))
         for start, group in itertools.groupby(tiles, key=lambda tile: tile[0].start)
     ]
-    ring = _Ring(_make_weights(recipe, is_lone=len(tiles) == 1), region)
-    source = _PaddedPlanes(grid, recipe, padded)
+    weights = _make_weights(recipe, is_lone=len(tiles) == 1)
+    ring = _Ring(window[0], weights, region)
+    source = _PaddedPlanes(grid, recipe, padded, window[0])
     for number, (start, layer) in enumerate(layers):
         wanted = [tile for tile in layer if _overlaps(tile, region)]
-        slab = source.read(start, start + window[0])
+        slab = source.read(start)
 
         def work(tiles: Sequence[Tile], slab: Tensor = slab) -> list[Tensor]:
             windows = [slab[:, :, rows, columns] for _, rows, columns in tiles]
@@ -165,94 +164,108 @@ def blend_windows(
                 yield index, plane
 
 
-@dataclass
-class _Sum:
-    """Sums of one plane's region."""
-
-    prob: Tensor
-    weight: Tensor
-
-
 class _Ring:
     """Weighted sums of the planes that windows still reach.
 
+    One block of memory for all of them, used again and again: planes that come and
+    go one by one would tear holes that windows do not fit into, and the process would
+    grow to a multiple of what it holds.
+
     Args:
+        depth: Planes of a window.
         weights: Shape of the window; None if a lone window covers everything.
         region: Rows and columns that are kept.
     """
 
-    def __init__(self, weights: Tensor | None, region: tuple[slice, slice]) -> None:
+    def __init__(
+        self, depth: int, weights: Tensor | None, region: tuple[slice, slice]
+    ) -> None:
+        self._depth = depth
         self._weights = weights
         self._region = region
         self._first = 0
-        self._sums: deque[_Sum] = deque()
+        # Of plane z at z % depth: (depth, K, y, x) and (depth, y, x).
+        self._prob = torch.empty(0)
+        self._weight = torch.empty(0)
 
     def add(self, tile: Tile, prob: Tensor) -> None:
         """Add a window's probabilities, (K, z, y, x), where it meets the region."""
-        depth = tile[0].stop - self._first
-        if self._weights is not None:
-            self._weights = self._weights.to(prob.device)
-        while len(self._sums) < depth:
-            self._sums.append(self._make_sum(prob))
+        if not self._prob.numel():
+            self._allocate(prob)
         into, part = [], []
         for wanted, along in zip(self._region, tile[1:], strict=True):
             low, high = max(wanted.start, along.start), min(wanted.stop, along.stop)
             into.append(slice(low - wanted.start, high - wanted.start))
             part.append(slice(low - along.start, high - along.start))
         for offset in range(prob.shape[1]):
-            total = self._sums[tile[0].start - self._first + offset]
+            place = (tile[0].start + offset) % self._depth
             values = prob[:, offset, part[0], part[1]]
             if self._weights is None:
-                total.prob[:, into[0], into[1]] += values
+                self._prob[place, :, into[0], into[1]] += values
                 continue
             weight = self._weights[offset, part[0], part[1]]
-            total.prob[:, into[0], into[1]] += values * weight
-            total.weight[into[0], into[1]] += weight
+            self._prob[place, :, into[0], into[1]] += values * weight
+            self._weight[place, into[0], into[1]] += weight
 
     def release(self, end: int) -> Iterator[tuple[int, Tensor]]:
         """Mean of all planes before ``end``; they are forgotten."""
-        while self._sums and self._first < end:
-            total = self._sums.popleft()
-            if self._weights is not None:
-                total.prob /= total.weight
-            yield self._first, total.prob
-            self._first += 1
+        for index in range(self._first, end):
+            place = index % self._depth
+            plane = self._prob[place]
+            if self._weights is None:
+                yield index, plane
+                continue
+            yield index, plane / self._weight[place]
+            plane.zero_()
+            self._weight[place].zero_()
+        self._first = end
 
-    def _make_sum(self, prob: Tensor) -> _Sum:
+    def _allocate(self, prob: Tensor) -> None:
         size = [axis.stop - axis.start for axis in self._region]
-        zeros = prob.new_zeros
-        return _Sum(zeros((len(prob), *size)), zeros(size))
+        self._prob = prob.new_zeros((self._depth, len(prob), *size))
+        if self._weights is not None:
+            self._weight = prob.new_zeros((self._depth, *size))
+            self._weights = self._weights.to(prob.device)
 
 
 class _PaddedPlanes:
-    """Normalised planes of a scan, each read once, padded to hold a window."""
+    """Normalised planes of a scan, each read once, padded to hold a window.
+
+    Args:
+        grid: The scan.
+        recipe: How it is normalised.
+        padded: (Z, Y, X) after padding.
+        depth: Planes of a window.
+    """
 
     def __init__(
-        self, grid: ScanGrid, recipe: ScanRecipe, padded: Sequence[int]
+        self, grid: ScanGrid, recipe: ScanRecipe, padded: Sequence[int], depth: int
     ) -> None:
         self._grid = grid
         self._recipe = recipe
-        self._padded = padded
-        self._first = 0
-        self._planes: deque[Tensor] = deque()
+        self._slab = torch.empty(recipe.in_channels, depth, *padded[1:])
+        self._start, self._known = 0, 0
 
-    def read(self, start: int, stop: int) -> Tensor:
-        """Slab (C, stop - start, Y, X); ``start`` never goes back."""
-        while self._first < start and self._planes:
-            self._planes.popleft()
-            self._first += 1
-        self._first = max(self._first, start)
-        while self._first + len(self._planes) < stop:
-            self._planes.append(self._make(self._first + len(self._planes)))
-        return torch.stack(list(self._planes)[: stop - start], dim=1)
+    def read(self, start: int) -> Tensor:
+        """Slab (C, depth, Y, X) from a plane that never goes back.
 
-    def _make(self, index: int) -> Tensor:
-        shape = (self._recipe.in_channels, *self._padded[1:])
-        plane = torch.full(shape, self._recipe.pad_value)
+        The next call overwrites it.
+        """
+        depth = self._slab.shape[1]
+        shift = start - self._start
+        kept = max(0, self._known - shift)
+        if shift and kept:
+            self._slab[:, :kept] = self._slab[:, shift : shift + kept].clone()
+        for offset in range(kept, depth):
+            self._fill(self._slab[:, offset], start + offset)
+        self._start, self._known = start, depth
+        return self._slab
+
+    def _fill(self, plane: Tensor, index: int) -> None:
+        plane.fill_(self._recipe.pad_value)
         if index < self._grid.shape[0]:
             values = normalize([self._grid.read_plane(index)], self._recipe)[0]
             plane[:, : values.shape[1], : values.shape[2]] = values
-        return plane
 
 
 def _make_weights(recipe: ScanRecipe, *, is_lone: bool) -> Tensor | None:
