@@ -4,9 +4,8 @@ Examples:
     python tools/evaluate.py masks/ labels/ --out scores/ --labels liver=1 tumor=2
     python tools/evaluate.py a/ labels/ --out scores/ --compare b/ --plane axial
 
-Masks may be of any format; the case is the file name without its suffix. For other
-names say where the case stands: --ref-pattern '{case}/seg', --pred-pattern
-'{case}_mask'. A prediction that is missing counts as a miss.
+The case is the file name without its suffix; for other names say where it stands:
+--ref-pattern '{case}/seg'. A prediction that is missing counts as a miss.
 
 Exit codes: 0 done, 2 the call or the input is wrong, 3 done but some cases failed
 (each is named), 130 interrupted (the same command goes on).
@@ -17,15 +16,12 @@ import json
 import logging
 import os
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from mmmed.evaluation.folder_evaluation import FolderOptions, evaluate_folders
+from mmmed.evaluation.call import parse_call
+from mmmed.evaluation.folder_evaluation import evaluate_folders
 from mmmed.evaluation.score_lines import format_scores
-from mmmed.evaluation.score_options import ScoreOptions, parse_labels
-from mmmed.evaluation.score_summary import SummaryOptions
-from mmmed.functional.overlap import EmptyPolicy
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -64,22 +60,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> tuple[int, list[str], dict[str, Any]]:
     """Score and write: exit code, lines for people, summary."""
-    both = None if args.both_empty == 'out' else float(args.both_empty)
-    args.policy = EmptyPolicy(both, args.pred_empty, args.target_empty)
-    args.labels = parse_labels(args.labels)
-    forms = (ScoreOptions, FolderOptions, SummaryOptions)
-    options = [_pick(form, args) for form in forms]
-    outcome = evaluate_folders(args.pred, args.ref, args.out, *options)
+    outcome = evaluate_folders(args.pred, args.ref, args.out, *parse_call(vars(args)))
     from mmmed.reporting import write_score_report  # loads matplotlib: after the work
 
     lines = [*format_scores(outcome.summary), f'wrote {write_score_report(args.out)}']
     return outcome.exit_code, lines, outcome.summary
-
-
-def _pick(form: Any, args: argparse.Namespace) -> Any:
-    """The options of one kind; what was not said takes its default."""
-    said = {name: value for name, value in vars(args).items() if value is not None}
-    return form(**{f.name: said[f.name] for f in fields(form) if f.name in said})
 
 
 def main(argv: list[str] | None = None) -> int:

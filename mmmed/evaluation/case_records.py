@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mmmed.evaluation.case_scores import CaseGrid, CaseScores, score_case
+from mmmed.evaluation.case_grid import CaseGrid
+from mmmed.evaluation.case_scores import CaseScores, score_case
 from mmmed.evaluation.folder_pairs import MaskPair
 from mmmed.evaluation.score_options import ScoreOptions
 from mmmed.files import hash_json, write_json_atomic

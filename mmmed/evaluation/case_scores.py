@@ -5,17 +5,17 @@ Not here: files (``folder_run``), means over cases (``score_summary``).
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmmed.evaluation.case_grid import CaseGrid
 from mmmed.evaluation.label_maps import LabelMap, unite_boxes
+from mmmed.evaluation.lesion_rows import list_lesions, match_case, score_lesions
 from mmmed.evaluation.score_options import ScoreOptions
-from mmmed.functional.components import Components, compute_equivalent_radius
-from mmmed.functional.lesions import LesionMatch, match_lesions
 from mmmed.functional.masks import Box
 from mmmed.functional.overlap import (
     COUNT_NAMES,
@@ -30,54 +30,6 @@ from mmmed.structures import Volume
 
 Row = dict[str, Any]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class CaseGrid:
-    """What the row of a structure that occurs nowhere in a case still needs.
-
-    Args:
-        shape: (Z, Y, X) in voxels, canonical orientation.
-        spacing: (Z, Y, X) in mm.
-        affine: Array index to RAS+ mm.
-        counted: Voxels that are counted: all that are not ignored.
-        slice_counted: The same per slice of the plane; None without a plane.
-        is_pred_missing: Whether there was no prediction at all.
-    """
-
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    affine: tuple[tuple[float, ...], ...]
-    counted: int
-    slice_counted: tuple[int, ...] | None
-    is_pred_missing: bool
-
-    @property
-    def flat_axis(self) -> int | None:
-        """Axis of a single slice, which is measured in 2-D; None for a volume."""
-        axes = [axis for axis, size in enumerate(self.shape) if size == 1]
-        return axes[0] if len(axes) == 1 else None
-
-    @property
-    def diagonal_mm(self) -> float:
-        """Of the image: no distance in it is greater."""
-        axes = [axis for axis in range(3) if axis != self.flat_axis]
-        return math.hypot(*(self.shape[a] * self.spacing[a] for a in axes))
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> 'CaseGrid':
-        """From what :func:`dataclasses.asdict` and JSON made of it."""
-        depth, height, width = fields['shape']
-        z, y, x = fields['spacing']
-        counted = fields['slice_counted']
-        return cls(
-            (depth, height, width),
-            (z, y, x),
-            tuple(map(tuple, fields['affine'])),
-            fields['counted'],
-            None if counted is None else tuple(counted),
-            fields['is_pred_missing'],
-        )
 
 
 @dataclass
@@ -212,7 +164,7 @@ def _score_label(
         policy = dataclasses.replace(policy, both_empty=policy.pred_empty)
     counts = count_masks(pred, target)
     counts[3] = grid.counted - counts[:3].sum()
-    match = _match(pred, target, box, grid, options)
+    match = match_case(pred, target, box, grid, options)
     identity = {'case_id': case_id, 'label': label}
     row = {
         **identity,
@@ -222,14 +174,14 @@ def _score_label(
         **{name: float(v) for name, v in compute_scores(counts, policy=policy).items()},
         **_score_surfaces(pred, target, grid, options.tolerance_mm, policy),
         **_compare_volumes(counts, grid),
-        **_score_lesions(match, policy),
+        **score_lesions(match, policy),
     }
     slices: list[Row] = []
     if options.plane is not None:
         facts = {**identity, 'plane': options.plane}
         axis = get_plane_axis(options.plane)
         slices = _score_slices(facts, pred, target, box, axis, grid, policy)
-    lesions = [{**identity, **_drop_nan(one)} for one in _list_lesions(match, grid)]
+    lesions = [{**identity, **_drop_nan(one)} for one in list_lesions(match, grid)]
     return CaseScores(grid, [_drop_nan(row)], lesions, slices)
 
 
@@ -263,77 +215,6 @@ def _compare_volumes(counts: NDArray[np.int64], grid: CaseGrid) -> Row:
         'volume_difference_ml': difference,
         'absolute_volume_difference_ml': abs(difference),
         'relative_volume_difference': (fp - fn) / (tp + fn) if tp + fn else math.nan,
-    }
-
-
-def _match(
-    pred: Mask, target: Mask, box: Box, grid: CaseGrid, options: ScoreOptions
-) -> LesionMatch:
-    affine = np.array(grid.affine)
-    affine[:3, 3] += affine[:3, :3] @ [side.start for side in box]
-    return match_lesions(
-        pred,
-        target,
-        grid.spacing,
-        criterion=options.criterion,
-        min_iou=options.min_iou,
-        connectivity=options.connectivity,
-        affine=affine,
-    )
-
-
-def _score_lesions(match: LesionMatch, policy: EmptyPolicy) -> Row:
-    scores = match.compute_scores(policy=policy)
-    return {
-        'target_lesions': len(match.target),
-        'pred_lesions': len(match.pred),
-        'found_lesions': match.num_found,
-        'missed_lesions': match.num_missed,
-        'false_positive_lesions': match.num_false_alarms,
-        'lesion_count_difference': match.count_difference,
-        **{f'lesion_{name}': value for name, value in scores.items()},
-    }
-
-
-def _list_lesions(match: LesionMatch, grid: CaseGrid) -> list[Row]:
-    """Reference lesions, then predicted ones."""
-    rows = []
-    for index in range(len(match.target)):
-        is_found = bool(match.target_found[index])
-        row = {
-            'side': 'target',
-            'lesion': index + 1,
-            'outcome': 'found' if is_found else 'missed',
-            'dice': float(match.dice[index]),
-            'iou': float(match.iou[index]),
-        }
-        rows.append(row | _measure_lesion(match.target, index, grid))
-    for index in range(len(match.pred)):
-        is_true = bool(match.pred_true[index])
-        row = {
-            'side': 'pred',
-            'lesion': index + 1,
-            'outcome': 'matched' if is_true else 'false_alarm',
-            'dice': None if is_true else 0.0,
-            'iou': None if is_true else 0.0,
-        }
-        rows.append(row | _measure_lesion(match.pred, index, grid))
-    return rows
-
-
-def _measure_lesion(lesions: Components, index: int, grid: CaseGrid) -> Row:
-    radius = lesions.radii_mm[index]
-    if grid.flat_axis is not None:
-        area = lesions.volumes[index] / grid.spacing[grid.flat_axis]
-        radius = compute_equivalent_radius(area, 2)
-    right, anterior, superior = lesions.centroids_mm[index].tolist()
-    return {
-        'voxels': int(lesions.sizes[index]),
-        'volume_mm3': float(lesions.volumes[index]),
-        'radius_mm': float(radius),
-        'centroid_r_mm': right,
-        'centroid_a_mm': anterior,
-        'centroid_s_mm': superior,
     }
 
 

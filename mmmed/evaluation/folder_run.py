@@ -4,6 +4,9 @@ Not here: what happens to one pair (``case_records``), tables (``score_tables``)
 """
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -78,7 +81,9 @@ def _run_pool(
     """
     # Spawned: a fork of a process with threads (torch, BLAS) may lock up.
     pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), multiprocessing.get_context('spawn')
+        min(workers, len(waiting)),
+        multiprocessing.get_context('spawn'),
+        initializer=_start_worker,
     )
     lost: list[int] = []
     left: Iterator[int] = iter(waiting)
@@ -101,6 +106,20 @@ def _run_pool(
         raise
     pool.shutdown(wait=True, cancel_futures=True)
     return lost, list(left)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the parent to handle, and nobody outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A parent that is killed tells nobody, and its workers would wait forever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _collect(

@@ -43,7 +43,10 @@ def build_summary(
     has_patients = groups.patients is not None
     summary: Mapping[str, Any] = {
         'packages': {name: importlib.metadata.version(name) for name in _PACKAGES},
-        'summary_options': asdict(options),
+        'summary_options': {
+            **asdict(options),
+            'strata_mm3': list(options.strata_mm3),
+        },
         'bootstrap': {
             'unit': 'patient' if has_patients else 'case',
             'method': 'percentile',
