@@ -4,6 +4,7 @@ from torch import nn
 
 from mmmed.models.networks import RAXNet, fold_for_inference
 from mmmed.models.networks.folding import FoldedRAXOutput
+from mmmed.registry import MODELS
 
 VARIANTS = {
     'default': {},
@@ -69,3 +70,9 @@ def test_other_models_come_back_as_they_were():
     model = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 1, 1)).eval()
     x = torch.rand(1, 1, 3, 4)
     torch.testing.assert_close(fold_for_inference(model)(x), model(x), rtol=0, atol=0)
+
+
+def test_rooms_that_may_not_import_models_find_it_by_name(build):
+    network = build('RAXNet')
+    folded = MODELS.build({'type': 'mmmed.fold_for_inference', 'model': network})
+    assert isinstance(folded.folded_output, FoldedRAXOutput)
