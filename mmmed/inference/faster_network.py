@@ -47,10 +47,9 @@ class FasterNetwork:
             )
         self.dtype = torch.bfloat16 if use_bf16 else torch.float32
         model = MODELS.build({'type': FOLD, 'model': network.model})
-        # Convolutions of images with many channels want those side by side.
-        self.model: nn.Module = model.eval().to(
-            self.device, self.dtype, memory_format=torch.channels_last
-        )
+        # Its channels already lie side by side, as convolutions of many channels want.
+        # (Naming the layout here would fail on 3-D convolutions.)
+        self.model: nn.Module = model.eval().to(self.device, self.dtype)
         self._compute = compute_logits
         if compile_model:
             self._compute = torch.compile(compute_logits, dynamic=False)
