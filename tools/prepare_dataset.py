@@ -1,7 +1,9 @@
 """Turn a raw download into a prepared folder with a manifest.
 
-Example:
+Examples:
     python tools/prepare_dataset.py cranium RAW --out data/cranium --workers 4
+    python tools/prepare_dataset.py atlas RAW --out data/atlas --num-parts 8 --part-id 0
+    python tools/prepare_dataset.py atlas RAW --out data/atlas --num-parts 8 --merge
 
 Exit codes: 0 done, 2 the call or the raw data is wrong (nothing was written), 3 done
 but some raw files had to be skipped (each is named), 130 interrupted.
@@ -13,10 +15,12 @@ import logging
 import os
 import sys
 
-from mmmed.preparation import BasePreparer, InputError, Outcome
+from mmmed.preparation import BasePreparer, InputError
 from mmmed.registry import PREPARERS
 
-OWN = 'of a window of your own, for the NIfTI release'
+# Of the run; everything else is the preparer's.
+RUN = ('workers', 'strict', 'overwrite', 'dry_run', 'quiet')
+PARTS = ('num_parts', 'part_id', 'merge')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,14 +29,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     subjects = parser.add_subparsers(dest='subject', required=True, metavar='SUBJECT')
-    cranium = subjects.add_parser(
-        'cranium', help='head CT with hemorrhage (ct-ich: Kaggle, PhysioNet)'
-    )
-    add_common_arguments(cranium)
-    cranium.add_argument('--window', choices=('brain', 'bone', 'both'), default='brain')
-    add = cranium.add_argument
-    add('--window-level', dest='window_level_hu', type=float, metavar='HU', help=OWN)
-    add('--window-width', dest='window_width_hu', type=float, metavar='HU', help=OWN)
+    for name, preparer in sorted(PREPARERS.module_dict.items()):
+        subject = subjects.add_parser(name, help=preparer.help)
+        add_common_arguments(subject)
+        preparer.add_arguments(subject.add_argument)
     return parser.parse_args(argv)
 
 
@@ -48,6 +48,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add('--workers', type=int, default=min(8, os.cpu_count() or 1), help='threads')
     add('--strict', action='store_true', help='stop at the first problem')
     add('--overwrite', action='store_true', help='replace another preparation')
+    add('--num-parts', type=int, default=1, metavar='N', help='machines that share')
+    add('--part-id', type=int, metavar='K', help='convert the K-th part, from 0')
+    add('--merge', action='store_true', help='put finished parts together')
     add('--dry-run', action='store_true', help='read and check all, write nothing')
     add('--json', action='store_true', help='summary as JSON in the last line')
     add('--debug', action='store_true', help='show the traceback of an error')
@@ -59,8 +62,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = vars(parse_args(argv))
-    flags = ('workers', 'strict', 'overwrite', 'dry_run', 'quiet')
-    run = {name: args.pop(name) for name in flags}
+    run = {name: args.pop(name) for name in RUN + PARTS}
     raw, out = args.pop('raw'), args.pop('out')
     subject, as_json = args.pop('subject'), args.pop('json')
     debug, verbose = args.pop('debug'), args.pop('verbose')
@@ -80,20 +82,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if not run['quiet']:
         print(preparer.format_summary(outcome.summary))
-        print(describe(outcome))
+        print(outcome, *outcome.exported, sep='\n')
     if as_json:
         fields = {'status': outcome.status, 'out': str(outcome.out)}
         print(json.dumps({**fields, 'reused': outcome.reused, **outcome.summary}))
     return outcome.exit_code
-
-
-def describe(outcome: Outcome) -> str:
-    """The last line for people."""
-    if outcome.status == 'unchanged':
-        return f'{outcome.out} was prepared like this already; nothing to do'
-    if outcome.status == 'checked':
-        return f'dry run: {outcome.out} would be written'
-    return f'wrote {outcome.out}'
 
 
 if __name__ == '__main__':

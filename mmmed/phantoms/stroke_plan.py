@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmmed.functional.lesion_strata import STRATUM_EDGES
+
 # Upper edges of 3-D lesion volume in voxels of 1 mm3, and subjects of ATLAS v2.0
 # training data in each stratum (of 655).
-EDGES_MM3 = (5_000, 30_000, 60_000, 100_000, 200_000)
+EDGES_MM3 = STRATUM_EDGES['volume']
 SUBJECTS = (319, 154, 64, 49, 44, 25)
 _SMALLEST_MM3, _LARGEST_MM3 = 40.0, 330_000.0
 _GOLDEN = (5**0.5 - 1) / 2

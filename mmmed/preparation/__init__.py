@@ -1,5 +1,6 @@
 """Raw download to prepared folder: offline, re-runnable, no training code."""
 
+from .atlas import AtlasPreparer as AtlasPreparer
 from .base import BasePreparer as BasePreparer
 from .base import Outcome as Outcome
 from .cranium import CraniumPreparer as CraniumPreparer

@@ -9,10 +9,9 @@ import errno
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,12 +25,23 @@ from mmmed.preparation.findings import (
     stop_if_strict,
 )
 from mmmed.preparation.partition import Partition
-from mmmed.preparation.parts import Outcome, Plan, Record, Slice, Task
-from mmmed.preparation.storage import is_whole, make_case, plan_links, store_slice
-from mmmed.preparation.summary import count_parts, format_findings, format_parts
+from mmmed.preparation.parts import Outcome, Plan, Task
+from mmmed.preparation.shards import (
+    Shard,
+    adopt_shards,
+    discard_shards,
+    publish_shard,
+)
+from mmmed.preparation.storage import SliceStorage, Storage, is_whole
+from mmmed.preparation.summary import (
+    count_parts,
+    count_strata,
+    format_findings,
+    format_parts,
+)
 from mmmed.preparation.work import Work
 from mmmed.preparation.workspace import Workspace, discard_leftovers, recover
-from mmmed.structures import Case, Manifest
+from mmmed.structures import Manifest
 from mmmed.structures.manifest import SCHEMA_VERSION
 
 logger = logging.getLogger('mmmed.preparation')
@@ -41,21 +51,26 @@ class BasePreparer(ABC):
     """Turns a raw download into a prepared folder with a manifest.
 
     A subclass says what the raw folder holds (:meth:`discover`), how one task becomes
-    images (:meth:`convert`) and what its cases are called and worth
-    (:meth:`accept`, :meth:`describe`, :meth:`review`, :meth:`summarize`).
+    slices or volumes (:meth:`convert`), which of the two (``storage``) and what its
+    cases are called and worth (:meth:`accept`, :meth:`describe`, :meth:`review`,
+    :meth:`summarize`). "Record" is what its storage keeps of one of them.
 
-    Writes ``images/{train,val}/<case_id>.png``, ``masks/{train,val}/<case_id>.png``,
-    ``manifest.json`` and ``summary.json``; all at once, or nothing.
+    Writes the files of its storage, ``manifest.json`` and ``summary.json``; all at
+    once, or nothing.
 
     Args:
         val_ratio: Share of patients on the validation side of the hold-out split.
         val_patients: Validate exactly these instead; empty for a drawn split.
         num_folds: Cross-validation folds, >= 2.
         seed: Of split and folds, >= 0.
+        folds_on: ``'all'`` patients are in a fold, or only those on the ``'train'``
+            side of the hold-out split.
     """
 
     name: ClassVar[str]
     classes: ClassVar[tuple[str, ...]]
+    help: ClassVar[str] = ''
+    storage: ClassVar[Storage] = SliceStorage()
     version: ClassVar[int] = 1
     """Raised when the same raw data and options give another output than before."""
 
@@ -66,13 +81,24 @@ class BasePreparer(ABC):
         val_patients: Sequence[str] = (),
         num_folds: int = 5,
         seed: int = 0,
+        folds_on: str = 'all',
     ) -> None:
         self.partition = Partition(
             val_ratio=val_ratio,
             val_patients=[self.name_patient(p) for p in val_patients],
             num_folds=num_folds,
             seed=seed,
+            folds_on=folds_on,
         )
+
+    @classmethod
+    def add_arguments(cls, add: Callable[..., Any]) -> None:
+        """Options of the subject on the command line, named as in the constructor.
+
+        Args:
+            add: ``ArgumentParser.add_argument`` of the subject.
+        """
+        return
 
     @abstractmethod
     def discover(self, raw: Path) -> Plan:
@@ -83,16 +109,19 @@ class BasePreparer(ABC):
         """
 
     @abstractmethod
-    def convert(self, task: Task) -> Sequence[Slice]:
+    def convert(self, task: Task) -> Sequence[Any]:
         """Read and convert the sources of one task; runs in several threads.
+
+        Returns:
+            Items for the storage: ``Slice`` or ``VolumeItem``.
 
         Raises:
             SourceError: The sources cannot be used.
         """
 
     @abstractmethod
-    def accept(self, record: Record, plan: Plan) -> Mapping[str, Any] | Finding:
-        """Extra manifest columns of a converted slice, or why it is left out."""
+    def accept(self, record: Any, plan: Plan) -> Mapping[str, Any] | Finding:
+        """Extra manifest columns of a converted item, or why it is left out."""
 
     @abstractmethod
     def describe(self, plan: Plan) -> Mapping[str, Any]:
@@ -106,18 +135,25 @@ class BasePreparer(ABC):
         """Patient id for a name as a user may write it."""
         return name
 
-    def stratify(self, records: Sequence[Record]) -> dict[str, str]:
-        """Stratum of each patient: with and without foreground."""
+    def takes_part(self, task: Task) -> bool:
+        """Whether the patient of a task is split; else the case is a ``'test'``."""
+        return True
+
+    def stratify(self, records: Sequence[Any]) -> dict[str, Any]:
+        """Strata of each patient that is split: with and without foreground.
+
+        See :data:`mmmed.preparation.splits.Strata` for what they may be.
+        """
         strata = {record.patient_id: 'negative' for record in records}
         strata |= {r.patient_id: 'positive' for r in records if r.foreground_pixels}
         return strata
 
-    def review(self, plan: Plan, cases: Sequence[Case]) -> Sequence[Finding]:
+    def review(self, plan: Plan, cases: Sequence[Any]) -> Sequence[Finding]:
         """Oddities of the accepted cases."""
         return []
 
     def summarize(
-        self, plan: Plan, records: Sequence[Record], cases: Sequence[Case]
+        self, plan: Plan, records: Sequence[Any], cases: Sequence[Any]
     ) -> Mapping[str, Any]:
         """Further counts for ``summary.json``."""
         return {}
@@ -126,13 +162,30 @@ class BasePreparer(ABC):
         """What :meth:`summarize` added, as text lines."""
         return []
 
+    def count(self, cases: Sequence[Any]) -> Mapping[str, Any]:
+        """``splits`` and ``folds`` of ``summary.json``."""
+        return count_parts(cases, self.partition.num_folds)
+
+    def format_counts(self, summary: Mapping[str, Any]) -> list[str]:
+        """Table of :meth:`count` as text lines."""
+        return format_parts(summary)
+
+    def export(
+        self, out: Path, *, workers: int, overwrite: bool, quiet: bool
+    ) -> list[str]:
+        """Write the prepared folder once more in another form, if that was wished.
+
+        Returns:
+            What was written where, as text lines.
+        """
+        return []
+
     def format_summary(self, summary: Mapping[str, Any]) -> str:
         """The whole summary as text for a terminal."""
-        lines = [
-            *format_parts(summary),
-            *self.format_facts(summary),
-            *format_findings(summary['findings']),
-        ]
+        lines = format_findings(summary['findings'])
+        if 'splits' in summary:  # a part of the work has no split yet
+            counts = self.format_counts(summary)
+            lines = [*counts, *self.format_facts(summary), *lines]
         return '\n'.join(lines)
 
     def prepare(
@@ -145,6 +198,9 @@ class BasePreparer(ABC):
         overwrite: bool = False,
         dry_run: bool = False,
         quiet: bool = False,
+        num_parts: int = 1,
+        part_id: int | None = None,
+        merge: bool = False,
     ) -> Outcome:
         """Prepare a raw folder; the output folder appears whole or not at all.
 
@@ -156,6 +212,10 @@ class BasePreparer(ABC):
             overwrite: Replace an output of other options or other raw data.
             dry_run: Read and check everything, write nothing.
             quiet: Show no progress.
+            num_parts: Machines that share the work; each converts its part into a
+                folder beside ``out``.
+            part_id: Which part this is, from 0; None with one part or to merge.
+            merge: Put the parts together; nothing is converted any more.
 
         Raises:
             InputError: The call or the raw data is wrong, or the output cannot be
@@ -163,11 +223,15 @@ class BasePreparer(ABC):
         """
         if workers < 1:
             raise InputError(f'--workers is {workers}, expected 1 or more')
+        shard = Shard.check(num_parts, part_id, merge=merge)
         raw, out = check_folders(raw, out)
         plan = self._discover(raw)
         stop_if_strict(plan.findings, strict)
-        self._check_patients({t.patient_id for t in plan.tasks}, raw, plan.findings)
+        patients = {t.patient_id for t in plan.tasks if self.takes_part(t)}
+        self._check_patients(patients, raw, plan.findings)
         work = Work(plan, workers, strict, quiet)
+        if part_id is not None:
+            return self._convert_part(work, out, shard)
         hashes = work.hash_sources()
         metainfo = self._make_metainfo(plan, hashes)
         if not dry_run:
@@ -176,11 +240,16 @@ class BasePreparer(ABC):
             if not dry_run:
                 discard_leftovers(out)
             summary = json.loads((out / SUMMARY).read_text(encoding='utf-8'))
-            return Outcome('unchanged', out, summary)
+            exported = self.export(
+                out, workers=workers, overwrite=overwrite, quiet=quiet
+            )
+            return Outcome('unchanged', out, summary, exported=exported)
         if dry_run:
             records = self._convert_all(work, hashes, None, {})
             return Outcome('checked', out, self._split(work, records, metainfo)[1])
-        return self._write(work, hashes, metainfo, out)
+        outcome = self._write(work, hashes, metainfo, out, shard)
+        exported = self.export(out, workers=workers, overwrite=overwrite, quiet=quiet)
+        return replace(outcome, exported=exported)
 
     def _discover(self, raw: Path) -> Plan:
         try:
@@ -196,18 +265,24 @@ class BasePreparer(ABC):
         hashes: Mapping[Path, str],
         metainfo: Mapping[str, Any],
         out: Path,
+        shard: Shard,
     ) -> Outcome:
         space = Workspace(out)
         keep = False
         try:
             journal = space.open()
             try:
+                if shard.merge:
+                    adopt_shards(space, journal, shard, [t.name for t in work.tasks])
+                    keep = True  # of a merge that fails, the parts must not be lost
                 records = self._convert_all(work, hashes, space, journal)
                 manifest, summary = self._split(work, records, metainfo)
-                space.assemble(plan_links(manifest))
+                space.assemble(self.storage.plan_links(manifest))
                 manifest.write(space.dataset / MANIFEST)
                 write_json_atomic(space.dataset / SUMMARY, summary)
                 space.publish()
+                if shard.merge:
+                    discard_shards(out, shard)
             except KeyboardInterrupt:
                 keep = True
                 logger.info('finished files are kept in %s', space.folder)
@@ -218,29 +293,47 @@ class BasePreparer(ABC):
             raise InputError(_explain(error, out)) from error
         return Outcome('written', out, summary, work.reused)
 
+    def _convert_part(self, work: Work, out: Path, shard: Shard) -> Outcome:
+        """Convert the tasks of one part into a folder of its own, for a merge."""
+        work.tasks = shard.choose(work.tasks)
+        hashes = work.hash_sources()
+        space = Workspace(shard.name_folder(out))
+        try:
+            with publish_shard(space) as journal:
+                self._convert_all(work, hashes, space, journal)
+        except OSError as error:
+            raise InputError(_explain(error, out)) from error
+        summary = {'findings': [finding.to_dict() for finding in work.findings]}
+        return Outcome('part', space.out, summary, work.reused)
+
     def _convert_all(
         self,
         work: Work,
         hashes: Mapping[Path, str],
         space: Workspace | None,
         journal: Mapping[str, Mapping[str, Any]],
-    ) -> list[Record]:
+    ) -> list[Any]:
         options = [self.name, self.version, dict(self.conversion_options())]
 
         def run(task: Task) -> tuple[dict[str, Any], bool] | Finding:
             sources = {role: hashes[path] for role, path in task.sources.items()}
             key = hash_json([options, task.name, sources])
             entry = journal.get(task.name)
-            if space and entry and entry.get('key') == key and is_whole(entry, space):
+            if (
+                space
+                and entry
+                and entry.get('key') == key
+                and is_whole(entry, space, self.storage)
+            ):
                 return dict(entry), True
             try:
-                slices = self.convert(task)
+                items = self.convert(task)
             except SourceError as error:
                 return error.to_finding(work.plan.root)
-            records = [asdict(store_slice(slice_, space)) for slice_ in slices]
+            records = [self.storage.store(item, space) for item in items]
             return {'task': task.name, 'key': key, 'records': records}, False
 
-        records: list[Record] = []
+        records: list[Any] = []
         with closing(work.map('Converting', run, work.tasks)) as results:
             for result in results:
                 if isinstance(result, Finding):
@@ -250,7 +343,7 @@ class BasePreparer(ABC):
                 work.reused += reused
                 if space and not reused:
                     space.append(entry)
-                records += [Record(**item) for item in entry['records']]
+                records += [self.storage.load(item) for item in entry['records']]
         if work.reused:
             logger.info(
                 'took over %d of %d from an interrupted run',
@@ -260,7 +353,7 @@ class BasePreparer(ABC):
         return records
 
     def _split(
-        self, work: Work, records: Sequence[Record], metainfo: Mapping[str, Any]
+        self, work: Work, records: Sequence[Any], metainfo: Mapping[str, Any]
     ) -> tuple[Manifest, dict[str, Any]]:
         extras: dict[str, Mapping[str, Any]] = {}
         for record in records:
@@ -274,7 +367,11 @@ class BasePreparer(ABC):
         self._check_patients(set(strata), work.plan.root, work.findings)
         sides = self.partition.assign(strata)
         cases = tuple(
-            make_case(record, *sides[record.patient_id], extras[record.case_id])
+            self.storage.make_case(
+                record,
+                *sides.get(record.patient_id, ('test', None)),
+                extras[record.case_id],
+            )
             for record in records
         )
         manifest = Manifest(metainfo, cases)
@@ -284,8 +381,8 @@ class BasePreparer(ABC):
         summary = {
             'schema_version': 1,
             'dataset': self.name,
-            **count_parts(cases, self.partition.num_folds),
-            'strata': dict(sorted(Counter(strata.values()).items())),
+            **self.count(cases),
+            'strata': count_strata(strata),
             **self.summarize(work.plan, records, cases),
             'findings': [finding.to_dict() for finding in work.findings],
         }
@@ -296,7 +393,7 @@ class BasePreparer(ABC):
     ) -> None:
         if not patients:
             first = f'first problem: {findings[0]}' if findings else 'fetch it again'
-            raise InputError(f'{raw}: holds no usable slice; {first}')
+            raise InputError(f'{raw}: holds no usable image; {first}')
         self.partition.check(patients, raw)
 
     def _make_metainfo(self, plan: Plan, hashes: Mapping[Path, str]) -> dict[str, Any]:

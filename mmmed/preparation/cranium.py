@@ -1,7 +1,7 @@
 """Head CT with intracranial hemorrhage (ct-ich): JPEG or NIfTI release to slices."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,6 +69,7 @@ class CraniumPreparer(BasePreparer):
 
     name = 'cranium'
     classes = ('background', 'hemorrhage')
+    help = 'head CT with hemorrhage (ct-ich: Kaggle, PhysioNet)'
     version = 1
 
     def __init__(
@@ -95,6 +96,18 @@ class CraniumPreparer(BasePreparer):
             if not window_width_hu > 0:
                 raise InputError(f'--window-width is {window_width_hu}, expected > 0')
             self.windows_hu[window] = (window_level_hu, window_width_hu)
+
+    @classmethod
+    def add_arguments(cls, add: Callable[..., Any]) -> None:
+        """Options of ct-ich on the command line."""
+        own = 'of a window of your own, for the NIfTI release'
+        add('--window', choices=('brain', 'bone', 'both'), default='brain')
+        add(
+            '--window-level', dest='window_level_hu', type=float, metavar='HU', help=own
+        )
+        add(
+            '--window-width', dest='window_width_hu', type=float, metavar='HU', help=own
+        )
 
     def name_patient(self, name: str) -> str:
         """Three digits, however the user writes them."""

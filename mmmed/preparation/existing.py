@@ -6,10 +6,10 @@ from typing import Any
 
 from mmmed.files import hash_file
 from mmmed.preparation.findings import InputError
-from mmmed.structures import Manifest
+from mmmed.structures import Case, Manifest
 
 MANIFEST, SUMMARY = 'manifest.json', 'summary.json'
-_OURS = frozenset(('images', 'masks', MANIFEST, SUMMARY))
+_OURS = frozenset(('images', 'masks', 'volumes', MANIFEST, SUMMARY))
 
 
 def find_same(out: Path, metainfo: Mapping[str, Any], overwrite: bool) -> bool:
@@ -76,7 +76,9 @@ def _find_damaged(out: Path, manifest: Manifest) -> str | None:
     if not (out / SUMMARY).is_file():
         return SUMMARY
     for case in manifest.cases:
-        for name, key in ((case.img_path, 'img'), (case.seg_map_path, 'seg')):
+        names = {'seg': case.seg_map_path} if case.seg_map_path else {}
+        images = {'img': case.img_path} if isinstance(case, Case) else case.img_paths
+        for key, name in {**images, **names}.items():
             path = out / name
             if not path.is_file() or hash_file(path) != case.sha256[key]:
                 return name

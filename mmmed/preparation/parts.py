@@ -100,18 +100,28 @@ class Outcome:
 
     Args:
         status: ``'written'``, ``'unchanged'`` (the output was there already) or
-            ``'checked'`` (dry run).
+            ``'checked'`` (dry run), ``'part'`` (to be merged).
         out: Output folder.
         summary: Content of ``summary.json``.
         reused: Tasks taken over from an interrupted run.
+        exported: What else was written, as text lines.
     """
 
     status: str
     out: Path
     summary: Mapping[str, Any]
     reused: int = 0
+    exported: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
         """0 if all is there, 3 if something had to be skipped."""
         return 3 if any(f['skipped'] for f in self.summary['findings']) else 0
+
+    def __str__(self) -> str:
+        return {
+            'unchanged': f'{self.out} was prepared like this already; nothing to do',
+            'checked': f'dry run: {self.out} would be written',
+            'part': f'wrote the part {self.out}; with all parts, call with --merge',
+            'written': f'wrote {self.out}',
+        }[self.status]

@@ -1,5 +1,6 @@
 """Counts of a prepared data set, for ``summary.json`` and for the terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,17 @@ def count_parts(cases: Sequence[Case], num_folds: int) -> dict[str, Any]:
         'folds': [
             count_cases(c for c in cases if c.fold == fold) for fold in range(num_folds)
         ],
+    }
+
+
+def count_strata(strata: Mapping[str, Any]) -> dict[str, Any]:
+    """Patients of each stratum; of several columns, rows of each level by column."""
+    if all(isinstance(value, str) for value in strata.values()):
+        return dict(sorted(Counter(strata.values()).items()))
+    rows = [row for value in strata.values() for row in value]
+    return {
+        str(index): dict(sorted(Counter(column).items()))
+        for index, column in enumerate(zip(*rows, strict=True))
     }
 
 

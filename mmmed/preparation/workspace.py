@@ -20,6 +20,10 @@ try:
 except ImportError:  # Windows: two runs at once are then the user's to avoid
     fcntl = None  # type: ignore[assignment]
 
+# The allocation unit of common file systems.
+_BLOCK = 4096
+_ZEROS = bytes(_BLOCK)
+
 
 class Workspace:
     """Files and journal of one unfinished preparation.
@@ -60,15 +64,18 @@ class Workspace:
                 raise InputError(
                     f'{self.out}: another run is preparing it; wait until it ends'
                 ) from error
-        entries = dict(self._read_journal())
+        entries = dict(self.read_journal(self.folder))
         self._journal = self._journal_path.open('ab')
         self._journal.write(b'\n')  # a line that a kill cut off ends here
         return entries
 
-    def _read_journal(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        if not self._journal_path.exists():
+    @staticmethod
+    def read_journal(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Task name and entry of every whole line of a folder's journal."""
+        path = folder / 'journal.jsonl'
+        if not path.exists():
             return
-        for line in self._journal_path.read_bytes().splitlines():
+        for line in path.read_bytes().splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 yield entry['task'], entry
@@ -81,7 +88,7 @@ class Workspace:
 
     def write(self, name: str, data: bytes) -> None:
         """Write one converted file; the journal's hash guards against half files."""
-        (self.files / name).write_bytes(data)
+        write_sparse(self.files / name, data)
 
     def holds(self, name: str, sha256: str) -> bool:
         """Whether an earlier run wrote exactly this file."""
@@ -124,6 +131,23 @@ class Workspace:
         self._journal = self._lock = None
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_sparse(path: Path, data: bytes) -> None:
+    """Write a file with holes where whole blocks are zero.
+
+    The air around a head and most of a lesion mask then take no space on file systems
+    that know holes; the content is the same on all.
+    """
+    view = memoryview(data)
+    with path.open('wb') as stream:
+        for start in range(0, len(data), _BLOCK):
+            block = view[start : start + _BLOCK]
+            if block == _ZEROS[: len(block)]:
+                stream.seek(start + len(block))
+            else:
+                stream.write(block)
+        stream.truncate(len(data))
 
 
 def discard_leftovers(out: Path) -> None:

@@ -477,13 +477,13 @@ def link_data(raw):
 def empty_data(raw):
     shutil.rmtree(raw.images)
     raw.images.mkdir()
-    return {}, 'holds no usable slice'
+    return {}, 'holds no usable image'
 
 
 def damage_everything(raw):
     for path in raw.images.rglob('*.jpg'):
         path.write_bytes(b'')
-    return {}, r'holds no usable slice; first problem: Patients_CT/049/brain/1\.jpg'
+    return {}, r'holds no usable image; first problem: Patients_CT/049/brain/1\.jpg'
 
 
 def break_table(raw):
