@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from mmmed.reporting.html import Child, element, join, make_table
 from mmmed.reporting.score_folder import ScoreFolder
-from mmmed.reporting.score_plots import COMPARED_SCORES, MAX_LABELS, choose_scores
+from mmmed.reporting.score_plots import MAX_LABELS, choose_scores
 from mmmed.reporting.score_wording import (
     format_bounds,
     format_number,
@@ -79,7 +79,7 @@ def render_comparison(scores: ScoreFolder) -> list[Child]:
         'in comparison.csv, every number here in comparison_scores.csv.'
     )
     table = make_table(heads, rows, class_='dense')
-    if len(rows) > 3 * len(COMPARED_SCORES):
+    if many:
         table = element('details', element('summary', 'All scores'), table)
     return [element('ul', verdicts), table, element('p', note, class_='soft')]
 

@@ -60,7 +60,7 @@ def draw_volumes(scores: ScoreFolder) -> Iterator[Plot]:
     for label in scores.labels[:MAX_LABELS]:
         target = scores.get_column(label, 'target_volume_ml')
         pred = scores.get_column(label, 'pred_volume_ml')
-        greatest = float(np.nanmax([target, pred], initial=0))
+        greatest = float(_keep_defined(target, pred).max(initial=0))
         unit, factor = ('mm³', 1000) if greatest < 5 else ('ml', 1)
         target, pred = target * factor, pred * factor
         limits, scale = _choose_axis({'x': target, 'y': pred}, unit)
@@ -162,8 +162,8 @@ def _draw_pairs(
     limits, scale = _choose_axis({'a': a, 'b': b}, facts['unit'])
     if not facts['unit']:
         # Shares crowd near one; nothing is drawn below the lowest.
-        limits = math.floor(10 * float(np.nanmin([a, b], initial=1))) / 10, 1.0
-        limits = min(limits[0], 0.9), 1.0
+        lowest = float(_keep_defined(a, b).min(initial=0.9))
+        limits = math.floor(10 * lowest) / 10, 1.0
     title = f'{facts["title"]} of {_shorten(label)}, n = {_count(a + b)}'
     unit = f' ({facts["unit"]})' if facts['unit'] else ''
     figure = plot_agreement(
@@ -191,8 +191,7 @@ def _choose_axis(
     groups: Mapping[str, NDArray[np.float64]], unit: str, *, centered: bool = False
 ) -> tuple[tuple[float, float], Scale]:
     """Limits of possible values, and a scale on which the middle can be seen."""
-    values = np.abs(np.concatenate([np.empty(0), *groups.values()]))
-    values = values[~np.isnan(values)]
+    values = np.abs(_keep_defined(*groups.values()))
     if not unit and not centered:
         return (0.0, 1.0), 'linear'
     greatest = float(values.max(initial=0)) or 1.0
@@ -201,6 +200,11 @@ def _choose_axis(
     wide = positive.size > 0 and greatest > 8 * np.median(positive)
     scale: Scale = 'log' if unit and wide and greatest > 5 else 'linear'
     return (-greatest if centered else 0.0, greatest), scale
+
+
+def _keep_defined(*columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.concatenate([np.empty(0), *columns])
+    return values[~np.isnan(values)]
 
 
 def _name_axis(title: str, unit: str, metric: str, scores: ScoreFolder) -> str:

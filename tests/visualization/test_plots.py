@@ -97,3 +97,19 @@ def test_thousands_of_points_stay_a_small_file(rng: np.random.Generator) -> None
 def test_no_groups_at_all(plot: object) -> None:
     options = {'xlabel': 'Dice'} if plot is plot_raincloud else {}
     encode_figure(plot({}, title='nothing', **options), 'svg')
+
+
+def test_raincloud_of_distances_keeps_far_values() -> None:
+    values = [0.0, 0.5, 1.0, 2.0, 3.0, 250.0]
+    figure = plot_raincloud(
+        {'x': values}, title='t', xlabel='mm', limits=(0, 250), scale='log', reference=0
+    )
+    assert sorted(read_points(figure)[:, 0]) == values
+    (axes,) = figure.axes
+    # Half of the axis belongs to distances below 15 mm.
+    assert axes.transAxes.inverted().transform(axes.transData.transform((15, 0)))[
+        0
+    ] == pytest.approx(0.5, abs=0.02)
+    (cloud,) = axes.collections
+    assert cloud.get_paths()[0].vertices[:, 0].max() == pytest.approx(250)
+    encode_figure(figure, 'svg')
