@@ -5,6 +5,7 @@
 was stopped goes on from. Not here: each of the steps, the page (``mmmed.reporting``).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from mmmed.evaluation.score_tables import build_tables, compare_tables, list_lab
 from mmmed.evaluation.summary_document import build_summary
 from mmmed.structures.run_record import RunRecord
 
+_log = logging.getLogger(__name__)
 EXIT_DONE, EXIT_SOME_FAILED = 0, 3
 
 
@@ -112,6 +114,11 @@ def evaluate_folders(
         raise ValueError(
             f'no mask of {pred} and {target} holds a label; name the labels to score '
             'empty masks (--labels NAME=VALUE)'
+        )
+    if scoring.labels is None and '255' in labels[1:]:
+        _log.warning(
+            'value 255 is scored as a structure beside others; if it marks voxels to '
+            'leave out, say so (--ignore-label 255)'
         )
     tables = build_tables(records['a'], labels, scoring, groups)
     comparison = None

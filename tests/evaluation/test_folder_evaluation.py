@@ -159,6 +159,19 @@ def test_labels_that_some_cases_lack_have_a_row_everywhere(mask_folders):
     assert len(read_csv(mask_folders / 'out/slices.csv')) == 3 * 2 * 14
 
 
+def test_255_beside_other_labels_is_doubted(mask_folders, caplog):
+    volume = read_volume(mask_folders / 'ref/two.nii.gz')
+    array = volume.array.copy()
+    array[0] = 255
+    write_volume(volume.replace_array(array), mask_folders / 'ref/two.nii.gz')
+    assert evaluate(mask_folders).summary['labels'] == ['1', '255']
+    assert 'value 255 is scored as a structure' in caplog.text
+    caplog.clear()
+    outcome = evaluate(mask_folders, 'ignored', ScoreOptions(ignore_label=255))
+    assert outcome.summary['labels'] == ['1']
+    assert caplog.text == ''
+
+
 def test_one_and_two_workers_write_the_same_bytes(mask_folders):
     scoring = ScoreOptions(plane='axial')
     options = {'scoring': scoring, 'compare': mask_folders / 'other'}
