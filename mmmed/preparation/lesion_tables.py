@@ -23,7 +23,12 @@ from mmmed.functional.lesion_strata import (
     name_strata,
 )
 from mmmed.functional.packed_bits import unpack_mask
-from mmmed.functional.planes import PLANES, count_slices, drop_plane_axis
+from mmmed.functional.planes import (
+    PLANES,
+    count_slices,
+    drop_plane_axis,
+    get_plane_axis,
+)
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.lesion_regions import RegionMap, summarize_regions
 from mmmed.preparation.lesion_rows import (
@@ -57,6 +62,7 @@ class LesionTables:
             order of the manifest, then by slice.
         element_sizes: Size in mm3 or mm2 behind each row of ``rows``, likewise.
         slices: Slices of each plane, with or without a lesion, of all subjects.
+        grids: Shape and spacing (Z, Y, X) of the subjects, each once.
         subjects: One row a subject: site, split, fold, size category and, with an
             atlas, location.
         regions: One row a subject and label; empty without an atlas.
@@ -67,6 +73,7 @@ class LesionTables:
     rows: dict[str, list[Row]]
     element_sizes: dict[str, list[float]]
     slices: dict[str, int]
+    grids: list[tuple[tuple[int, ...], tuple[float, ...]]]
     subjects: list[Row] = field(default_factory=list)
     regions: list[Row] = field(default_factory=list)
 
@@ -74,6 +81,42 @@ class LesionTables:
         """Lesion size of every row of a level, mm3 or mm2."""
         counts = np.array([row['sum_voxel'] for row in self.rows[level]], np.float64)
         return counts * np.asarray(self.element_sizes[level], np.float64)
+
+    def list_profiles(self) -> dict[str, tuple[NDArray, NDArray]]:
+        """Where lesions lie, if all subjects share one grid; else nothing.
+
+        Returns:
+            Plane to positions of its slices in mm from the first, and the share of
+            subjects with a lesion there.
+        """
+        if len(self.grids) != 1:
+            return {}
+        shape, spacing = self.grids[0]
+        profiles = {}
+        for plane in self.slices:
+            axis = get_plane_axis(plane)
+            numbers = [row['slice'] for row in self.rows[plane]]
+            counts = np.bincount(numbers, minlength=shape[axis])
+            positions = np.arange(shape[axis]) * spacing[axis]
+            profiles[plane] = positions, counts / len(self.rows[VOLUME])
+        return profiles
+
+    def list_levels(self) -> list[tuple[str, NDArray[np.float64], str, list[Row], int]]:
+        """Name, lesion sizes, their unit, size categories and entries of each level.
+
+        Entries count those without a lesion too.
+        """
+        totals = {VOLUME: len(self.subjects), **self.slices}
+        return [
+            (
+                level,
+                self.get_sizes(level),
+                _UNITS[level],
+                self.count_strata(level),
+                totals[level],
+            )
+            for level in self.rows
+        ]
 
     def count_strata(self, level: str) -> list[Row]:
         """Tidy rows of the size categories of a level, smallest first."""
@@ -130,6 +173,7 @@ def build_tables(
         rows={level: [] for level in (VOLUME, *planes)},
         element_sizes={level: [] for level in (VOLUME, *planes)},
         slices={p: sum(count_slices(case.shape, p) for case in cases) for p in planes},
+        grids=sorted({(tuple(c.shape), tuple(c.spacing)) for c in cases}),
     )
 
     def measure(case: VolumeCase) -> _Found:

@@ -115,6 +115,17 @@ def test_categories_count_mm_and_not_voxels(prepared):
     assert tables.semi_synthetic
 
 
+def test_profiles_are_shares_of_subjects(prepared):
+    tables = build_tables(prepared, ['axial', 'sagittal'], quiet=True)
+    positions, shares = tables.list_profiles()['axial']
+    assert positions.tolist() == [2.0 * k for k in range(20)]
+    # Of three labelled subjects: a on slices 2 to 16, b on 4 and 6.
+    assert np.rint(3 * shares).tolist() == [0, 0, 1, 1, 2, 1, 2] + [1] * 10 + [0] * 3
+    assert list(tables.list_profiles()) == ['axial', 'sagittal']
+    tables.grids.append(((1, 1, 1), (1.0, 1.0, 1.0)))
+    assert tables.list_profiles() == {}
+
+
 def test_any_number_of_workers_gives_the_same(prepared, tmp_path):
     for workers in (1, 3):
         write_tables(
