@@ -14,15 +14,23 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mmmed.serving.desk import Desk
+from mmmed.serving.desk import Desk, ignore
 from mmmed.serving.jobs import JobStore
 from mmmed.serving.limits import MIB, Limits
-from mmmed.serving.models import check_models, hash_model, parse_model, plan_loading
-from mmmed.serving.watch import FolderWatch
+from mmmed.serving.models import (
+    Spec,
+    check_models,
+    hash_model,
+    parse_fusion,
+    parse_model,
+    plan_loading,
+)
+from mmmed.serving.watch import FolderWatch, Run
 from mmmed.serving.worker import Worker
 
 EPILOG = """\
@@ -53,6 +61,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     text = 'NAME=CONFIG:CKPT[,CKPT...] or NAME=NET.onnx; may be repeated'
     add('--model', action='append', default=[], metavar='SPEC', help=text)
+    text = 'NAME=FILE.json: networks of three planes, as for tools/fuse.py --fusion'
+    add('--fusion', action='append', default=[], metavar='SPEC', help=text)
+    text = 'bring scans of --fusion to the grid of the training, and masks back'
+    add('--register', action='store_true', help=text)
+    add('--template', type=Path, metavar='T1', help='to register to (embedded)')
     add('--host', default='0.0.0.0', help='address to listen at (all)')
     add('--port', type=int, default=80, help='0 takes a free one (80)')
     add('--device', default='cpu', help='such as cuda:0 (cpu)')
@@ -102,7 +115,14 @@ def run(args: argparse.Namespace) -> int:
         OSError: A file is absent, or the port is taken.
         ValueError: The call or a model is wrong.
     """
-    specs = [parse_model(text) for text in args.model]
+    register = args.register or args.template is not None
+    specs: list[Spec] = [
+        *(
+            parse_fusion(t, register=register, template=args.template)
+            for t in args.fusion
+        ),
+        *(parse_model(text) for text in args.model),
+    ]
     check_models(specs)
     limits = _read_limits(args)
     if (args.data is None) != (args.results is None) or (args.once and not args.data):
@@ -114,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         worker = Worker(build, limits.job_s)
         try:
             worker.start()
-            run_task = lambda task: worker.run(task, lambda share, stage: None)  # noqa: E731
+            run_task = partial(worker.run, tell=ignore)
             return _run_once(_make_watch(args, specs, run_task, limits), args.json)
         finally:
             worker.stop()
@@ -212,7 +232,7 @@ def _run_once(watch: FolderWatch, as_json: bool) -> int:
 
 
 def _make_watch(
-    args: argparse.Namespace, specs: Sequence[Any], run_task: Any, limits: Limits
+    args: argparse.Namespace, specs: Sequence[Spec], run_task: Run, limits: Limits
 ) -> FolderWatch:
     return FolderWatch(
         args.data,

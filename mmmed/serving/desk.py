@@ -192,7 +192,7 @@ class Desk:
 
         def attempt(worker: Worker) -> None:
             try:
-                outcome.append(worker.run(task, _ignore, self._stopping))
+                outcome.append(worker.run(task, ignore, self._stopping))
             except Exception as error:
                 outcome.append(error)
             finished.set()
@@ -331,5 +331,5 @@ class Desk:
             self.tidy()
 
 
-def _ignore(share: float, stage: str) -> None:
+def ignore(share: float, stage: str) -> None:
     """Nobody watches."""

@@ -4,19 +4,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from mmmed.files import hash_file, hash_json
 from mmmed.inference import hush_host
 from mmmed.inference.call import CONFIG_SUFFIXES
+from mmmed.inference.fusion_spec import FusionSpec
+from mmmed.serving.fusion_predictor import FusionPredictor
 from mmmed.serving.predictor import NetworkPredictor, Predictor
+from mmmed.serving.worker import Build
 
 _NAME_CHARS = 40
 
 
+class Spec(Protocol):
+    """A model as files, before it is loaded."""
+
+    @property
+    def name(self) -> str:
+        """What clients call it."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything it is read from."""
+        ...
+
+    def build(self, device: str) -> Predictor:
+        """The model, loaded."""
+        ...
+
+
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model, as files.
+    """A network, or an ensemble of one recipe.
 
     Args:
         name: What clients call it.
@@ -36,6 +57,57 @@ class ModelSpec:
     def build(self, device: str) -> Predictor:
         """The model, loaded."""
         return NetworkPredictor(self.config, self.weights, device)
+
+
+@dataclass(frozen=True)
+class FusionModelSpec:
+    """Networks of several planes, by a file of :class:`FusionSpec`.
+
+    Args:
+        name: What clients call it.
+        path: The JSON file.
+        register: See :class:`FusionPredictor`.
+        template: Likewise.
+    """
+
+    name: str
+    path: Path
+    register: bool = False
+    template: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything it is read from.
+
+        Raises:
+            FileNotFoundError: The JSON file is absent.
+            ValueError: It is none.
+        """
+        planes = FusionSpec.read(self.path).planes.values()
+        extra = [self.template] if self.template else []
+        networks = [path for config, weights in planes for path in (config, *weights)]
+        return (self.path, *extra, *networks)
+
+    def build(self, device: str) -> Predictor:
+        """The model, loaded."""
+        return FusionPredictor(
+            self.path, device, register=self.register, template=self.template
+        )
+
+
+def parse_fusion(
+    text: str, *, register: bool = False, template: Path | None = None
+) -> FusionModelSpec:
+    """``NAME=FILE.json``, or ``FILE.json``, whose name it then has.
+
+    Raises:
+        ValueError: The name is not plain.
+    """
+    name, equals, path = text.partition('=')
+    if not equals:
+        name, path = Path(text).stem, text
+    check_name(name)
+    return FusionModelSpec(name, Path(path), register, template)
 
 
 def parse_model(text: str) -> ModelSpec:
@@ -76,7 +148,7 @@ def check_name(name: str) -> None:
         )
 
 
-def check_models(specs: Sequence[Any]) -> None:
+def check_models(specs: Sequence[Spec]) -> None:
     """Raise unless there are models, their names differ and their files exist.
 
     Raises:
@@ -84,7 +156,9 @@ def check_models(specs: Sequence[Any]) -> None:
         ValueError: No model, or two of one name.
     """
     if not specs:
-        raise ValueError('no model given; use --model NAME=CONFIG:CKPT')
+        raise ValueError(
+            'no model given; use --model NAME=CONFIG:CKPT or --fusion FILE.json'
+        )
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise ValueError(f'models are {", ".join(names)}, expected different names')
@@ -94,16 +168,17 @@ def check_models(specs: Sequence[Any]) -> None:
                 raise FileNotFoundError(f'model {spec.name}: {path} does not exist')
 
 
-def hash_model(spec: Any) -> str:
-    """SHA-256 over the contents of a model's files."""
-    return hash_json([hash_file(path) for path in spec.files])
+def hash_model(spec: Spec) -> str:
+    """SHA-256 over the contents of a model's files, and whether it registers."""
+    facts = [hash_file(path) for path in spec.files]
+    return hash_json([*facts, getattr(spec, 'register', False)])
 
 
-def plan_loading(specs: Sequence[Any], device: str) -> Any:
+def plan_loading(specs: Sequence[Spec], device: str) -> Build:
     """A function that loads all models; another process can be given it."""
     return partial(_load, tuple(specs), device)
 
 
-def _load(specs: Sequence[Any], device: str) -> Mapping[str, Predictor]:
+def _load(specs: Sequence[Spec], device: str) -> Mapping[str, Predictor]:
     hush_host()
     return {spec.name: spec.build(device) for spec in specs}

@@ -1,5 +1,6 @@
 """A real server at a free port of this machine, and small scans to send to it."""
 
+import json
 import socket
 import sys
 import threading
@@ -151,3 +152,68 @@ def make_bytes(tmp_path_factory) -> Callable[[int], bytes]:
         return path.read_bytes()
 
     return make
+
+
+CONFIG = """
+model = dict(type='mmmed.MedEncoderDecoder',
+    data_preprocessor=dict(type='SegDataPreProcessor', mean=[100.0], std=[50.0]),
+    backbone=dict(type='UNet', in_channels=1, base_channels=2, num_stages=2,
+        strides=(1, 1), enc_num_convs=(1, 1), dec_num_convs=(1,),
+        downsamples=(True,), enc_dilations=(1, 1), dec_dilations=(1,),
+        norm_cfg=dict(type='IN', affine=True), upsample_cfg=dict(type='InterpConv')),
+    decode_head=dict(type='mmmed.MedFCNHead', in_channels=2, channels=2, in_index=1,
+        num_convs=0, concat_input=False, num_classes=2, out_channels=1,
+        norm_cfg=dict(type='IN'),
+        loss_decode=dict(type='mmmed.DiceCELoss')),
+    test_cfg=dict(mode='whole', size_divisor=4))
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmmed.compat'])
+test_pipeline = [dict(type='mmmed.LoadSlice', size=None),
+    dict(type='mmmed.PackMedInputs')]
+inference = dict(intensity=dict(kind='stored'))
+"""
+
+
+class Networks(NamedTuple):
+    """A config, its checkpoint of each plane, and the fusion of all."""
+
+    config: Path
+    weights: dict[str, Path]
+    fusion: Path
+
+
+@pytest.fixture(scope='session')
+def networks(tmp_path_factory, scan) -> Networks:
+    """Tiny networks of three planes that learned nothing, on the grid of the scan."""
+    import torch
+    from mmengine.config import Config
+
+    from mmmed.inference.loading import build_model
+
+    folder = tmp_path_factory.mktemp('networks')
+    (folder / 'tiny.py').write_text(CONFIG)
+    canonical = scan.reorient()
+    weights = {}
+    for seed, plane in enumerate(('axial', 'coronal', 'sagittal')):
+        torch.manual_seed(seed)
+        model = build_model(Config.fromfile(folder / 'tiny.py'))
+        model.decode_head.conv_seg.weight.data.normal_()
+        meta = {
+            'classes': ['background', 'lesion'],
+            'channels': 1,
+            'unit': 'volume',
+            'plane': plane,
+            'grid': {
+                'shape': list(canonical.shape),
+                'affine': canonical.grid.tolist(),
+            },
+        }
+        weights[plane] = folder / f'{plane}.pth'
+        state = {'state_dict': model.state_dict(), 'meta': {'dataset_meta': meta}}
+        torch.save(state, weights[plane])
+    planes = {
+        plane: {'config': 'tiny.py', 'checkpoints': [path.name]}
+        for plane, path in weights.items()
+    }
+    (folder / 'planes.json').write_text(json.dumps(planes))
+    return Networks(folder / 'tiny.py', weights, folder / 'planes.json')
