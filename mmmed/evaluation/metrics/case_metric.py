@@ -15,6 +15,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
+from mmmed.evaluation.metrics.data_samples import (
+    read_identity,
+    read_labels,
+    read_spacing,
+)
 from mmmed.functional.overlap import (
     COUNT_NAMES,
     EmptyPolicy,
@@ -133,10 +138,10 @@ class CaseMetric(BaseMetric):
         """Measure each case of a batch; only plain numbers are kept."""
         num_classes = len(self.get_classes())
         for sample in data_samples:
-            case_id, patient_id = _get_identity(sample)
-            spacing = _get_spacing(sample)
-            pred = _get_labels(sample, 'pred_sem_seg', spacing)
-            target = _get_labels(sample, 'gt_sem_seg', spacing)
+            case_id, patient_id = read_identity(sample)
+            spacing = read_spacing(sample)
+            pred = read_labels(sample, 'pred_sem_seg', spacing)
+            target = read_labels(sample, 'gt_sem_seg', spacing)
             try:
                 counts = count_overlap(
                     pred, target, num_classes, ignore_index=self.ignore_index
@@ -312,32 +317,3 @@ def _get_order(result: Mapping[str, Any]) -> tuple:
     slice_index = result['slice_index']
     position = -1 if slice_index is None else slice_index
     return result['patient_id'], position, result['case_id']
-
-
-def _get_identity(sample: Mapping[str, Any]) -> tuple[str, str]:
-    missing = [key for key in ('case_id', 'patient_id') if sample.get(key) is None]
-    if missing:
-        raise ValueError(
-            f'data sample of {sample.get("img_path", "unknown image")} has no '
-            f'{" and no ".join(missing)}; pack with mmmed.PackMedInputs, or name the '
-            'keys in meta_keys of the packing transform'
-        )
-    return str(sample['case_id']), str(sample['patient_id'])
-
-
-def _get_labels(
-    sample: Mapping[str, Any], key: str, spacing: Sequence[float] | None
-) -> NDArray[Any]:
-    """Label map (*space) of (*space) or (1, *space), as an array.
-
-    The spacing tells a slice with a channel from a volume of one slice.
-    """
-    labels = sample[key]['data'].detach().cpu().numpy()
-    is_volume = spacing is not None and labels.ndim == len(spacing)
-    has_channel = labels.ndim > 2 and labels.shape[0] == 1 and not is_volume
-    return labels[0] if has_channel else labels
-
-
-def _get_spacing(sample: Mapping[str, Any]) -> list[float] | None:
-    spacing = sample.get('spacing')
-    return None if spacing is None else [float(size) for size in spacing]
