@@ -101,6 +101,10 @@ dd { margin: 0; }
   .card, .findings li, tr { break-inside: avoid; }
   .cases, .plots { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }
+  table { font-size: 8.5pt; }
+  th, td { padding-right: .5rem; }
+  .dense td small { display: block; }
+  .dense tbody th { min-width: 0; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   @page { margin: 15mm; }
 }
