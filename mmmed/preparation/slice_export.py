@@ -4,6 +4,7 @@ Training here reads slices from the volumes; this is for other software. Not her
 batches of slices (a sampler's).
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from mmmed.functional.planes import (
     get_plane_axis,
     split_slices,
 )
-from mmmed.io import write_image, write_volume
+from mmmed.io import encode_image, write_volume
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.parts import Plan
 from mmmed.preparation.work import Work
@@ -135,8 +136,14 @@ def _write_png(
     for index, (img, seg) in enumerate(pairs):
         name = f'{case.case_id}_{plane}_{index:03d}'
         paths = [f'{kind}/{case.split}/{name}.png' for kind in ('images', 'masks')]
-        write_image(root / paths[0], np.ascontiguousarray(img))
-        write_image(root / paths[1], np.ascontiguousarray(seg, dtype=np.uint8))
+        hashes = {}
+        arrays = (img, seg.astype(np.uint8))
+        for key, path, array in zip(('img', 'seg'), paths, arrays, strict=True):
+            data = encode_image(np.ascontiguousarray(array))
+            hashes[key] = hashlib.sha256(data).hexdigest()
+            # Plain writes: nothing counts until the whole folder gets its name.
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(data)
         height, width = img.shape
         count = int(np.count_nonzero(seg))
         entries.append(
@@ -153,10 +160,7 @@ def _write_png(
                 spacing=spacing,
                 foreground_pixels=count,
                 positive=count > 0,
-                sha256={
-                    'img': hash_file(root / paths[0]),
-                    'seg': hash_file(root / paths[1]),
-                },
+                sha256=hashes,
                 extra={'plane': plane},
             )
         )

@@ -1,9 +1,10 @@
-"""A tiny raw ct-ich release whose counts are known by hand."""
+"""Tiny raw releases, ct-ich and ATLAS, whose counts are known by hand."""
 
 import numpy as np
 import pytest
 
-from mmmed.io import encode_image
+from mmmed.io import encode_image, write_volume
+from mmmed.structures import Volume
 
 HEIGHT, WIDTH = 40, 48
 HEADER = (
@@ -94,3 +95,68 @@ def raw(tmp_path):
                 write(release.mask(patient, number), make_mask(lesions[number]))
     release.write_csv()
     return release
+
+
+SHAPE = (7, 9, 11)
+AFFINE = np.array([[0, 0, 1.0, -5], [0, 1.5, 0, -6], [2, 0, 0, -4], [0, 0, 0, 1]])
+
+
+class RawAtlas:
+    """Twelve subjects of three sites and two without masks, and how to break them."""
+
+    def __init__(self, root):
+        self.root = root
+        self.rng = np.random.default_rng(0)
+        self.sizes = {}
+        for index in range(12):
+            site = 1 + index % 3
+            name = f'sub-r{site:03d}s{1 + index // 3:03d}'
+            # Every other lesion is small: 30 and 756 mm3.
+            size = (1, 2, 5) if index % 2 else (4, 7, 9)
+            self.sizes[name] = int(np.prod(size))
+            self.add(name, size)
+        for index in range(2):
+            self.add(f'sub-r009s{index + 1:03d}', None, part='Testing')
+
+    def folder(self, name, part='Training', session=1):
+        return self.root / part / name[4:8].upper() / name / f'ses-{session}' / 'anat'
+
+    def image_path(self, name, part='Training', session=1):
+        stem = f'{name}_ses-{session}_space-MNI152NLin2009aSym_T1w.nii.gz'
+        return self.folder(name, part, session) / stem
+
+    def mask_path(self, name, session=1):
+        stem = f'{name}_ses-{session}_space-MNI152NLin2009aSym'
+        folder = self.folder(name, session=session)
+        return folder / f'{stem}_label-L_desc-T1lesion_mask.nii.gz'
+
+    def add(self, name, size, part='Training', session=1):
+        image = self.rng.integers(100, 900, SHAPE, dtype=np.int16)
+        image[0] = 0
+        self.write(self.image_path(name, part, session), image)
+        if size is not None:
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[1 : 1 + size[0], 1 : 1 + size[1], 1 : 1 + size[2]] = 1
+            self.write(self.mask_path(name, session), mask)
+
+    def write(self, path, array, affine=AFFINE, spacing=(2, 1.5, 1)):
+        write_volume(Volume(array, spacing, affine), path)
+
+
+@pytest.fixture
+def raw_atlas(tmp_path):
+    return RawAtlas(tmp_path / 'raw')
+
+
+def read_files(folder):
+    """Content of every file below a folder, by relative name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(name='read_files')
+def read_files_fixture():
+    return read_files
