@@ -167,10 +167,14 @@ class _Library:
         else:
             kind = 'whole' if draw < 0.75 else 'piece'
         ratio = np.abs(np.log(self.volumes / wanted_mm3))
-        if kind == 'piece':
-            ratio = np.abs(np.log(self.volumes / (2.5 * wanted_mm3)))
-        # Near in size, and better a factor of two off than used once more.
-        mask = int(np.argmin(ratio + np.log(2) * self.used))
+        if kind == 'whole':
+            # Near in size, and better a factor of two off than used once more.
+            cost = ratio + np.log(2) * self.used
+        else:
+            # Any mask large enough will do: one that waits longest.
+            luck = self.rng.random(len(self.volumes))
+            cost = self.used + luck + 1e3 * (self.volumes < 1.2 * wanted_mm3)
+        mask = int(np.argmin(cost))
         if kind == 'whole' and self.volumes[mask] > 1.9 * wanted_mm3:
             kind = 'piece'
         self.used[mask] += 1
