@@ -4,7 +4,7 @@ One thread, one process; the best of several rounds of CPU time, so that other l
 the machine does not count. "published" is RAX-Net in the order of its publication
 (1x1 convolutions after the upsampling), eager, one slice a call: the reference's way.
 
-    python benchmarks/network_forward.py [--size 208 240] [--networks RAXNet] [--compile]
+    python benchmarks/network_forward.py [--networks RAXNet] [--compile]
 """
 
 import argparse

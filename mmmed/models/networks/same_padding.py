@@ -118,9 +118,11 @@ class SameMaxPool2d(nn.Module):
             for size in x.shape[2:]
         )
         # Zeros would beat negative features, which pre-activation networks have.
-        if any((*rows, *columns)):
+        if rows[0] or columns[0]:
             x = functional.pad(x, (*columns, *rows), value=-torch.inf)
-        return functional.max_pool2d(x, self.kernel_size, self.stride)
+            return functional.max_pool2d(x, self.kernel_size, self.stride)
+        # Windows that reach past the end are cut there: the same without a copy.
+        return functional.max_pool2d(x, self.kernel_size, self.stride, ceil_mode=True)
 
     def extra_repr(self) -> str:
         """Settings shown by ``print(model)``."""

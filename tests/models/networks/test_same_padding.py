@@ -91,3 +91,14 @@ def test_pooling_pads_after_and_never_with_zeros(ramp):
 def test_pooling_works_in_half_precision(ramp):
     found = SameMaxPool2d(3, stride=2)(-ramp.bfloat16())
     assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize('size', [(8, 12), (9, 12), (7, 5), (4, 3)])
+@pytest.mark.parametrize(('kernel', 'stride'), [(3, 2), (2, 2), (5, 3), (2, 4)])
+def test_pooling_is_that_of_a_padded_image(size, kernel, stride):
+    image = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)) - 3
+    margins = [compute_same_padding(n, kernel_size=kernel, stride=stride) for n in size]
+    padded = functional.pad(image, (*margins[1], *margins[0]), value=-torch.inf)
+    expected = functional.max_pool2d(padded, kernel, stride)
+    assert expected.shape[2:] == tuple(-(-n // stride) for n in size)
+    torch.testing.assert_close(SameMaxPool2d(kernel, stride=stride)(image), expected)
