@@ -62,7 +62,7 @@ tbody th { font-weight: 400; }
 tr.level > * { background: var(--wash); font-weight: 600; padding-top: .7rem; }
 tr.level small { font-weight: 400; }
 tr.main > * { font-weight: 650; }
-td small, .dense td, .dense th { white-space: nowrap; }
+td small, .dense td { white-space: nowrap; }
 .dense tbody th { white-space: normal; min-width: 8rem; max-width: 18rem;
   overflow-wrap: anywhere; }
 .plots { display: grid; gap: 1.2rem; margin: 1rem 0;
@@ -104,7 +104,7 @@ dd { margin: 0; }
   table { font-size: 8.5pt; }
   th, td { padding-right: .5rem; }
   .dense td small { display: block; }
-  .dense tbody th { min-width: 0; }
+  .dense tbody th { min-width: 5.5rem; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   @page { margin: 15mm; }
 }
