@@ -63,7 +63,9 @@ def _choose_rows(scores: ScoreFolder, worst: Iterable[int]) -> list[int]:
 def _make_table(scores: ScoreFolder, rows: Iterable[Child]) -> Child:
     many = len(scores.labels) > 1
     heads = ['case', *(['structure'] if many else []), 'outcome', *_COLUMNS.values()]
-    return make_table_of([*heads, 'lesions found', 'false lesions'], rows, class_='dense')
+    return make_table_of(
+        [*heads, 'lesions found', 'false lesions'], rows, class_='dense'
+    )
 
 
 def _make_row(scores: ScoreFolder, place: int, *, anchor: bool) -> Child:
