@@ -62,7 +62,8 @@ def plot_size_strata(
     if values.size:
         low, median, high = np.percentile(values, [25, 50, 75])
         xlabel += f': median {median:,.0f}, quartiles {low:,.0f} and {high:,.0f}'
-    cloud.set_xlabel(xlabel)
+    # To the right: the long names of the strata leave room at the left only.
+    cloud.set_xlabel(xlabel, loc='right')
     _draw_sizes(cloud, values, edges)
     _draw_counts(bars, strata, counted)
     return figure
