@@ -229,4 +229,7 @@ def _score(
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    return float(np.nanmean(values)) if len(values) else float('nan')
+    """Mean of what is defined; NaN if nothing is."""
+    defined = np.asarray(values, np.float64)
+    defined = defined[~np.isnan(defined)]
+    return float(defined.mean()) if len(defined) else float('nan')
