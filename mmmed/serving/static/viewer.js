@@ -15,11 +15,12 @@ export class Viewer {
       isColorbar: false,
       isOrientCube: false,
       isRadiologicalConvention: true,
-      isRuler: true,
       loadingText: '',
       multiplanarShowRender: 0,
       dragAndDropEnabled: false,
-      textHeight: 0.035,
+      fontMinPx: 15,
+      fontSizeScaling: 0.6,
+      tileMargin: 4,
       onLocationChange: (location) => {
         const mm = Array.from(location.mm).slice(0, 3).map((v) => v.toFixed(1));
         place.textContent = `At ${mm.join(', ')} mm (right, anterior, superior). `
