@@ -111,27 +111,29 @@ def _compute_percentiles(
 
 
 def quantize_intensity(
-    array: NDArray, window: tuple[float, float], bits: int
+    array: NDArray, window: tuple[float, float], bits: int, *, nonzero: bool = True
 ) -> NDArray[Any]:
     """Map values linearly to whole grey values.
 
     Args:
         array: Values, any shape and real type; not changed.
-        window: Value that becomes 0 and value that becomes the largest one.
+        window: Value that becomes the least grey and value that becomes the largest.
         bits: 8 or 16, of the result.
+        nonzero: Whether 0 is what surrounds the scan, and nothing else: it stays 0,
+            and every other value becomes at least 1. Without, the least grey is 0.
 
     Returns:
-        Array of the same shape, uint8 or uint16: 0 at or below the lower value,
-        ``2 ** bits - 1`` at or above the upper one, linear between, halves rounded
-        up. A voxel's grey depends on its own value only.
+        Array of the same shape, uint8 or uint16: the least grey at or below the lower
+        value, ``2 ** bits - 1`` at or above the upper one, linear between, halves
+        rounded up. A voxel's grey depends on its own value only.
 
     Raises:
         ValueError: ``bits`` is another number, the window is empty or not finite, or
             a value is NaN, which has no grey.
 
     Example:
-        >>> quantize_intensity(np.array([-5, 0, 50, 100, 200]), (0, 100), 8)
-        array([  0,   0, 128, 255, 255], dtype=uint8)
+        >>> quantize_intensity(np.array([-5, 0, 10, 60, 110, 500]), (10, 110), 8)
+        array([  1,   0,   1, 128, 255, 255], dtype=uint8)
     """
     if bits not in (8, 16):
         raise ValueError(f'{bits} bits, expected 8 or 16')
@@ -139,7 +141,7 @@ def quantize_intensity(
     if not -np.inf < low < high < np.inf:
         raise ValueError(f'window is {window}, expected (least, largest)')
     array = np.asarray(array)
-    largest = 2**bits - 1
+    least, largest = int(nonzero), 2**bits - 1
     result = np.empty(array.shape, dtype=np.uint8 if bits == 8 else np.uint16)
     source, target = array.reshape(-1), result.reshape(-1)
     for start in range(0, source.size, _CHUNK):
@@ -147,7 +149,10 @@ def quantize_intensity(
         share = np.clip((part - low) / (high - low), 0, 1)
         if np.isnan(share).any():
             raise ValueError('scan holds NaN, which has no grey value')
-        target[start : start + _CHUNK] = np.floor(share * largest + 0.5)
+        grey = np.floor(least + share * (largest - least) + 0.5)
+        if nonzero:
+            grey[part == 0] = 0
+        target[start : start + _CHUNK] = grey
     return result
 
 
@@ -159,7 +164,7 @@ def convert_grey(grey: NDArray, *, whole: bool) -> NDArray[Any]:
         whole: Round 16 bits to whole numbers, halves up; or keep their fractions.
 
     Returns:
-        uint8 if ``whole``, else float32; 65535 is 255. An array of its own.
+        uint8 if ``whole``, else float32; 65535 is 255. Contiguous, never a view.
 
     Raises:
         ValueError: Another type.
@@ -169,9 +174,11 @@ def convert_grey(grey: NDArray, *, whole: bool) -> NDArray[Any]:
         array([  0,   1, 255], dtype=uint8)
     """
     if grey.dtype == np.uint8:
-        return grey.astype(np.uint8 if whole else np.float32)
+        # Not astype, which would keep the type of a memory map.
+        return np.array(grey, np.uint8 if whole else np.float32, order='C')
     if grey.dtype != np.uint16:
         raise ValueError(f'grey values are {grey.dtype}, expected uint8 or uint16')
+    grey = np.ascontiguousarray(grey)
     if not whole:
         return grey / np.float32(257)  # 65535 = 255 * 257
     return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)

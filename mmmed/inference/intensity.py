@@ -32,7 +32,8 @@ class Intensity:
     Args:
         kind: ``'window'``: CT numbers to 8-bit grey, one channel per window of
             ``windows_hu``. ``'percentile'``: linear from ``percentiles`` of the
-            voxels that ``over`` names, per channel, to 0 and 255. ``'clip'``: values
+            voxels that ``over`` names, per channel, to 0 and 255 (1 and 255, 0 stays 0,
+            over ``'nonzero'``). ``'clip'``: values
             limited to ``limits``. ``'zscore'``: minus the mean, divided by the
             standard deviation of the voxels that ``over`` names, per channel.
             ``'stored'``: as they are.
@@ -163,7 +164,9 @@ class FittedIntensity:
         if rule.kind == 'percentile':
             grey = np.stack(
                 [
-                    quantize_intensity(channel, window, rule.bits)
+                    quantize_intensity(
+                        channel, window, rule.bits, nonzero=rule.over == 'nonzero'
+                    )
                     for channel, window in zip(values, self._windows, strict=True)
                 ]
             )

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmed.functional.robust_range import (
-    PERCENTILES,
-    compute_robust_range,
-    quantize_range,
-)
+from mmmed.functional.intensity import compute_percentile_window, quantize_intensity
 from mmmed.io import read_volume
 from mmmed.preparation.atlas_layout import (
     RawScan,
@@ -41,6 +37,8 @@ from mmmed.structures.volume import CANONICAL
 
 SHAPE = (189, 233, 197)
 AFFINE = ((0, 0, 1, -98), (0, 1, 0, -134), (1, 0, 0, -72), (0, 0, 0, 1))
+# Robust against the few brightest voxels, such as vessels.
+PERCENTILES = (0.5, 99.5)
 _DESCRIPTION = 'dataset_description.json'
 _PLANES = {'axial': (1, 2), 'coronal': (0, 2), 'sagittal': (0, 1)}
 
@@ -77,7 +75,7 @@ class AtlasPreparer(BasePreparer):
     name = 'atlas'
     classes = ('background', 'lesion')
     help = 'T1 MRI with chronic stroke (ATLAS R2.0)'
-    version = 1
+    version = 2
     storage = VolumeStorage()
 
     def __init__(
@@ -144,10 +142,11 @@ class AtlasPreparer(BasePreparer):
             'orientation': CANONICAL,
             'dtype': f'uint{self.bits}',
             'intensity': {
-                'rule': 'linear between percentiles of the non-zero voxels, clipped',
-                'percentiles': list(PERCENTILES),
-                'values': [1, 2**self.bits - 1],
-                'background': 0,
+                'rule': 'percentile',
+                'low': PERCENTILES[0],
+                'high': PERCENTILES[1],
+                'nonzero': True,
+                'bits': self.bits,
             },
             'volume_strata': list(STRATA),
             'semi_synthetic': _read_semi_synthetic(plan.root / _DESCRIPTION),
@@ -173,11 +172,11 @@ class AtlasPreparer(BasePreparer):
             }
         image = image.reorient()
         try:
-            low, high = compute_robust_range(image.array)
+            window = compute_percentile_window(image.array, *PERCENTILES, nonzero=True)
         except ValueError as error:
             raise SourceError(path, str(error), 'fetch it again') from error
-        facts['range'] = [low, high]
-        array = quantize_range(image.array, low, high, bits=self.bits)
+        facts['range'] = list(window)
+        array = quantize_intensity(image.array, window, self.bits)
         return [
             VolumeItem(
                 task.name,

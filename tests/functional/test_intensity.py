@@ -136,9 +136,24 @@ def test_scans_without_percentiles_are_refused(array, low, high, message):
 )
 def test_grey_values_by_hand(value, byte, word):
     for bits, grey, kind in ((8, byte, np.uint8), (16, word, np.uint16)):
-        found = quantize_intensity(np.array([value]), (20, 120), bits)
+        found = quantize_intensity(np.array([value]), (20, 120), bits, nonzero=False)
         assert found.dtype == kind
         assert found.tolist() == [grey]
+
+
+@pytest.mark.parametrize(('bits', 'top'), [(8, 255), (16, 65535)])
+def test_what_surrounds_a_scan_stays_apart(bits, top):
+    array = np.array([[0.0, -5, 10], [60, 110, 1e6]])
+    found = quantize_intensity(array, (10, 110), bits)
+    middle = 1 + (top - 1) // 2
+    np.testing.assert_array_equal(found, [[0, 1, 1], [middle, top, top]])
+
+
+def test_greys_are_linear_in_the_values(rng):
+    array = rng.uniform(20, 90, 1000).astype(np.float32)
+    grey = quantize_intensity(array, (20, 90), 8).astype(float)
+    back = 20 + (grey - 1) * 70 / 254
+    assert np.abs(back - array).max() <= 70 / 254 / 2 + 1e-9
 
 
 def test_quantized_arrays_keep_their_shape_and_their_source(rng, monkeypatch):

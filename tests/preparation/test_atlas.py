@@ -4,9 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
+from mmmed.functional.intensity import compute_percentile_window, quantize_intensity
 from mmmed.functional.packed_bits import extract_packed_slice, unpack_mask
 from mmmed.functional.planes import PLANES, assemble_volume, count_slices
-from mmmed.functional.robust_range import compute_robust_range, quantize_range
 from mmmed.io import read_volume
 from mmmed.preparation import AtlasPreparer, InputError
 from mmmed.structures import Manifest, Volume
@@ -44,9 +44,9 @@ def test_volumes_masks_and_tables_are_what_the_files_say(raw_atlas, tmp_path):
     raw = read_volume(raw_atlas.image_path('sub-r002s001')).reorient().array
     image = np.load(tmp_path / 'out' / case.img_paths['t1w'], allow_pickle=False)
     assert image.dtype == np.uint8
-    low, high = compute_robust_range(raw)
-    np.testing.assert_array_equal(image, quantize_range(raw, low, high))
-    assert case.extra['source']['intensity_range'] == [low, high]
+    window = compute_percentile_window(raw, 0.5, 99.5, nonzero=True)
+    np.testing.assert_array_equal(image, quantize_intensity(raw, window, 8))
+    assert case.extra['source']['intensity_range'] == list(window)
     packed = np.load(tmp_path / 'out' / case.seg_map_path, allow_pickle=False)
     mask = unpack_mask(packed, case.shape)
     assert mask[1:2, 1:3, 1:6].all()
@@ -153,7 +153,7 @@ def test_bad_subjects_are_named_and_the_rest_is_prepared(raw_atlas, tmp_path):
     problems = '\n'.join(list_problems(outcome, skipped=True))
     assert 'largest affine difference 0.5' in problems
     assert problems.count('\n') == 3
-    assert 'all values are 0' in problems
+    assert 'no voxel differs from 0' in problems
     for name in ('sub-r002s001', 'sub-r003s001'):
         assert raw_atlas.image_path(name).name in problems
     assert len(manifest.cases) == 10

@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 
 from mmmed.datasets.transforms.turned_volumes import TurnedVolumes
 from mmmed.datasets.transforms.volume_maps import VolumeMaps
+from mmmed.functional.intensity import convert_grey
 from mmmed.functional.packed_bits import extract_packed_slice, get_packed_shape
 from mmmed.functional.planes import count_slices, drop_plane_axis, extract_slice
 from mmmed.registry import TRANSFORMS
@@ -79,10 +80,11 @@ class LoadVolumeSlice(BaseTransform):
 
     def _read_img(self, results: dict, shape: tuple[int, int]) -> np.ndarray:
         paths, neighbors = results['img_paths'], results['neighbors']
+        whole = self.dtype == np.uint8
         limit = count_slices(results['volume_shape'], results['plane'])
         if len(paths) == len(neighbors) == 1 and neighbors[0] == 0:
             plane = self._read_plane(results, 0, results['slice_index'])
-            return _convert(plane, self.dtype)[..., None]
+            return convert_grey(plane, whole=whole)[..., None]
         img = np.zeros((*shape, len(paths) * len(neighbors)), self.dtype)
         channel = 0
         for number in range(len(paths)):
@@ -90,7 +92,7 @@ class LoadVolumeSlice(BaseTransform):
                 index = results['slice_index'] + offset
                 if 0 <= index < limit:
                     plane = self._read_plane(results, number, index)
-                    img[..., channel] = _convert(plane, self.dtype)
+                    img[..., channel] = convert_grey(plane, whole=whole)
                 channel += 1
         return img
 
@@ -134,13 +136,3 @@ class LoadVolumeSlice(BaseTransform):
             f'{type(self).__name__}(dtype={self.dtype.name!r}, '
             f'cache_dir={self.cache_dir!r}, capacity={self._maps.capacity})'
         )
-
-
-def _convert(plane: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A slice as an array of its own, from 0 to 255 in the wanted type."""
-    if plane.dtype == np.uint8:
-        return np.array(plane, dtype, order='C')
-    if dtype == np.uint8:
-        # 65535 = 255 * 257: rounded to the nearest, in whole numbers.
-        return ((plane.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.ascontiguousarray(plane) / np.float32(257)
