@@ -30,9 +30,10 @@ from mmmed.preparation.lesion_volumes import (
 )
 from mmmed.preparation.parts import Plan, Task
 from mmmed.preparation.slice_export import KINDS, export_slices
+from mmmed.preparation.split_legacy import write_legacy_split
 from mmmed.preparation.volume_storage import VolumeItem, VolumeRecord, VolumeStorage
 from mmmed.registry import PREPARERS
-from mmmed.structures import Volume, VolumeCase
+from mmmed.structures import Manifest, Volume, VolumeCase
 from mmmed.structures.volume import CANONICAL
 
 SHAPE = (189, 233, 197)
@@ -63,6 +64,8 @@ class AtlasPreparer(BasePreparer):
         export_slices: ``'png'``, ``'nii'`` or ``'npy'``: also write single slices into
             a folder beside the output.
         plane: Plane of those slices.
+        legacy_split: Also write the published, leaking split of slices, for study,
+            into a folder beside the output.
         folds_on: As for :class:`BasePreparer`; here only the training side by default.
         **options: See :class:`BasePreparer`.
 
@@ -85,6 +88,7 @@ class AtlasPreparer(BasePreparer):
         split_file: str | Path | None = None,
         export_slices: str | None = None,
         plane: str = 'axial',
+        legacy_split: bool = False,
         folds_on: str = 'train',
         **options: Any,
     ) -> None:
@@ -95,6 +99,7 @@ class AtlasPreparer(BasePreparer):
             raise InputError(f'--export-slices {export_slices!r}, expected {KINDS}')
         self.bits = bits
         self.export_kind, self.plane = export_slices, plane
+        self.legacy_split = legacy_split
         if split_file is not None:
             given = read_given_folds(split_file, self.name_patient)
             self.partition.take_folds(given)
@@ -112,6 +117,8 @@ class AtlasPreparer(BasePreparer):
         )
         add('--export-slices', choices=KINDS, help='also write slices, beside DIR')
         add('--plane', choices=tuple(_PLANES), default='axial', help='of those slices')
+        legacy = 'also write the published split of slices, which leaks, for study'
+        add('--legacy-split', action='store_true', help=legacy)
 
     def name_patient(self, name: str) -> str:
         """Subject for a name as a user may write it."""
@@ -301,20 +308,35 @@ class AtlasPreparer(BasePreparer):
     def export(
         self, out: Path, *, workers: int, overwrite: bool, quiet: bool
     ) -> list[str]:
-        """Slices of one plane beside the output, if that was wished."""
-        if self.export_kind is None:
-            return []
-        target = out.with_name(f'{out.name}_{self.plane}_{self.export_kind}')
-        number = export_slices(
-            out,
-            target,
-            kind=self.export_kind,
-            plane=self.plane,
-            workers=workers,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        return [f'wrote {number} {self.plane} slices to {target}']
+        """Slices of one plane, and the legacy split, if they were wished."""
+        lines = []
+        if self.legacy_split:
+            folder = out.with_name(f'{out.name}_legacy_split')
+            cases = Manifest.read(out / 'manifest.json').cases
+            leaks = write_legacy_split(
+                cases,
+                folder,
+                num_folds=self.partition.num_folds,
+                seed=self.partition.seed,
+            )
+            shared = leaks['axial']['shared_subjects']
+            lines.append(
+                f'wrote {folder}: {shared} of {leaks["training"]} subjects are in '
+                'several axial folds; for study, never train with it'
+            )
+        if self.export_kind is not None:
+            target = out.with_name(f'{out.name}_{self.plane}_{self.export_kind}')
+            number = export_slices(
+                out,
+                target,
+                kind=self.export_kind,
+                plane=self.plane,
+                workers=workers,
+                overwrite=overwrite,
+                quiet=quiet,
+            )
+            lines.append(f'wrote {number} {self.plane} slices to {target}')
+        return lines
 
 
 def _read(path: Path) -> Volume:
