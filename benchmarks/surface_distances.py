@@ -47,6 +47,8 @@ def main() -> int:
     )
     worst = 0.0
     for name, pred, target, spacing in make_cases():
+        if args.only not in name:
+            continue
         peer_ms, our_ms, values, differences = compare(
             pred, target, spacing, args.rounds
         )
@@ -70,6 +72,7 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rounds', type=int, default=3, help='interleaved rounds')
+    parser.add_argument('--only', default='', help='cases with this in their name')
     parser.add_argument('--require', type=float, help='fail if a liver is above this')
     return parser.parse_args()
 
