@@ -243,6 +243,7 @@ def test_a_bad_scan_does_not_stop_the_others(tool, networks, scans, tmp_path, ca
     assert len(read_rows(out / 'volumes.csv')) == 2 * 4
 
 
+@pytest.mark.slow
 def test_stored_orientation_does_not_change_the_mask(tool, networks, scans, tmp_path):
     turned = tmp_path / 'turned'
     for path in scans.glob('[ab]*.nii.gz'):
@@ -287,6 +288,7 @@ def test_weights_are_fitted_out_of_fold_and_used(tool, prepared, networks, tmp_p
     assert settings['weights'] == fitted['weights']
 
 
+@pytest.mark.slow
 def test_parts_together_are_the_whole(tool, prepared, networks, tmp_path):
     out = tmp_path / 'out'
     for part in ('0', '1'):
@@ -296,6 +298,7 @@ def test_parts_together_are_the_whole(tool, prepared, networks, tmp_path):
     assert (out / 'run-part1of2.json').is_file()
 
 
+@pytest.mark.slow
 def test_a_fusion_file_stands_for_the_options(tool, prepared, networks, tmp_path):
     path = Path(networks[1]).parent / 'fusion.json'
     planes = {
