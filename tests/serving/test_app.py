@@ -1,7 +1,10 @@
 """The service as clients see it: a real server, a real HTTP client."""
 
 import concurrent.futures
+import gzip
+import io
 import json
+import zipfile
 
 import httpx
 import nibabel as nib
@@ -184,3 +187,69 @@ def test_the_api_is_described_without_a_page_from_elsewhere(service) -> None:
     assert set(paths) == {
         '/jobs', '/jobs/{job_id}', '/jobs/{job_id}/{name}', '/health',
     }  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def dicom_zip(tmp_path_factory) -> bytes:
+    """A CT series of four slices under misleading names, zipped."""
+    pydicom = pytest.importorskip('pydicom')
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    stream = io.BytesIO()
+    series, study, frame = (generate_uid() for _ in range(3))
+    with zipfile.ZipFile(stream, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for z in range(4):
+            meta = pydicom.dataset.FileMetaDataset()
+            meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            meta.MediaStorageSOPClassUID = CTImageStorage
+            meta.MediaStorageSOPInstanceUID = generate_uid()
+            one = pydicom.Dataset()
+            one.file_meta = meta
+            one.SOPClassUID = CTImageStorage
+            one.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+            one.Modality, one.PatientID, one.PatientName = 'CT', 'p1', 'Private^Name'
+            one.SeriesInstanceUID, one.StudyInstanceUID = series, study
+            one.FrameOfReferenceUID = frame
+            one.SeriesDescription, one.SeriesNumber = 'head', 1
+            one.Rows, one.Columns = 6, 5
+            one.PixelSpacing = [0.75, 1.25]
+            one.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+            one.ImagePositionPatient = [-10.0, 5.0, 3.0 * z]
+            one.InstanceNumber = 4 - z
+            one.SamplesPerPixel, one.PhotometricInterpretation = 1, 'MONOCHROME2'
+            one.BitsAllocated, one.BitsStored, one.HighBit = 16, 16, 15
+            one.PixelRepresentation = 1
+            one.RescaleSlope, one.RescaleIntercept = 1, -1000
+            pixels = np.full((6, 5), 1000, dtype=np.int16)
+            if z == 2:
+                pixels[1:3, 2:5] = 1200
+            one.PixelData = pixels.tobytes()
+            content = io.BytesIO()
+            one.save_as(content, enforce_file_format=True)
+            archive.writestr(f'study/{9 - z}.txt', content.getvalue())
+    return stream.getvalue()
+
+
+def test_a_zipped_series_is_segmented_on_its_grid(service, dicom_zip, tmp_path) -> None:
+    job = service.segment(dicom_zip)
+    assert job['state'] == 'done', job['error']
+    report = job['report']
+    assert report['shape'] == [4, 6, 5]
+    assert report['volume_ml'] == pytest.approx(6 * 3.0 * 0.75 * 1.25 / 1000, abs=1e-6)
+    assert 'Private' not in json.dumps(job)
+    content = service.get(f'/jobs/{job["job_id"]}/mask').content
+    assert b'Private' not in gzip.decompress(content)
+    (tmp_path / 'mask.nii.gz').write_bytes(content)
+    mask = read_volume(tmp_path / 'mask.nii.gz').reorient('SPL')
+    found = np.argwhere(mask.array)
+    assert found.min(axis=0).tolist() == [2, 1, 2]
+    assert found.max(axis=0).tolist() == [2, 2, 4]
+
+
+def test_a_zip_without_one_series_says_what_to_do(service) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w') as archive:
+        archive.writestr('a.txt', b'no image')
+    job = service.segment(stream.getvalue())
+    assert '0 DICOM image series' in job['error']['why']
+    assert 'zip the files of one series' in job['error']['why']

@@ -194,6 +194,10 @@ function showWarnings(report) {
   }));
 }
 
+function showMask() {
+  state.viewer?.setMask(Number($('opacity').value), $('outline').checked);
+}
+
 async function showResult(job) {
   const report = job.report;
   $('result').hidden = false;
@@ -208,8 +212,7 @@ async function showResult(job) {
     const [image, mask] = await Promise.all(['image', 'mask'].map(
       async (name) => (await ask(`/jobs/${job.job_id}/${name}`)).arrayBuffer()));
     await state.viewer.show(image, mask);
-    state.viewer.setOpacity(Number($('opacity').value));
-    state.viewer.setOutline($('outline').checked);
+    showMask();
     if (report.lesions.length) state.viewer.goTo(report.lesions[0].center_ras_mm);
     document.body.dataset.viewer = 'ready';
   } catch (error) {
@@ -279,12 +282,8 @@ function listen() {
   for (const name of ['dragover', 'drop']) {
     window.addEventListener(name, (event) => event.preventDefault());
   }
-  $('opacity').addEventListener('input', (event) => {
-    state.viewer?.setOpacity(Number(event.target.value));
-  });
-  $('outline').addEventListener('change', (event) => {
-    state.viewer?.setOutline(event.target.checked);
-  });
+  $('opacity').addEventListener('input', showMask);
+  $('outline').addEventListener('change', showMask);
   for (const button of document.querySelectorAll('[data-view]')) {
     button.addEventListener('click', () => {
       for (const other of document.querySelectorAll('[data-view]')) {

@@ -1,7 +1,19 @@
 // The scan with its mask, drawn by NiiVue from bytes that the page has fetched: NiiVue
 // itself requests nothing. Not here: jobs, tables, controls.
-const ORANGE = { R: [0, 213, 213], G: [0, 94, 94], B: [0, 0, 0], A: [0, 255, 255],
-  I: [0, 1, 255] };
+
+// Colours of labels 1, 2, … that colour-blind people tell apart (Okabe and Ito).
+const COLORS = [[213, 94, 0], [0, 114, 178], [0, 158, 115], [204, 121, 167],
+  [240, 228, 66], [86, 180, 233]];
+const NIFTI_INTENT_LABEL = 1002;
+// NiiVue leaves a layer of opacity 0 out, and its contour with it.
+const BARELY = 0.004;
+
+function makePalette() {
+  const channel = (k) => [0, ...Array.from({ length: 255 },
+    (_, label) => COLORS[label % COLORS.length][k])];
+  return { R: channel(0), G: channel(1), B: channel(2),
+    A: [0, ...Array(255).fill(255)], I: Array.from({ length: 256 }, (_, k) => k) };
+}
 
 export class Viewer {
   static async create(canvas, place) {
@@ -28,7 +40,6 @@ export class Viewer {
       },
     });
     await nv.attachToCanvas(canvas);
-    nv.addColormap('mmmed', ORANGE);
     return new Viewer(nv);
   }
 
@@ -43,21 +54,18 @@ export class Viewer {
     await this.nv.loadFromArrayBuffer(image, 'image.nii.gz');
     await this.nv.loadFromArrayBuffer(mask, 'mask.nii.gz');
     const overlay = this.nv.volumes[1];
-    overlay.cal_min = 0.5;
-    overlay.cal_max = Math.max(1, overlay.global_max);
-    overlay.colormap = 'mmmed';
+    overlay.hdr.intent_code = NIFTI_INTENT_LABEL;
+    overlay.setColormapLabel(makePalette());
     this.nv.setInterpolation(false);
     this.nv.setSliceType(this.views.multiplanar);
     this.nv.updateGLVolume();
   }
 
-  setOpacity(value) {
-    if (this.nv.volumes.length > 1) this.nv.setOpacity(1, value);
-  }
-
-  setOutline(isOutline) {
-    this.nv.overlayOutlineWidth = isOutline ? 0.25 : 0;
-    this.nv.updateGLVolume();
+  // How the mask is drawn: its contour is always stronger than its area.
+  setMask(opacity, isContour) {
+    if (this.nv.volumes.length < 2) return;
+    this.nv.setOpacity(1, isContour ? BARELY : Math.max(opacity, BARELY));
+    this.nv.setAtlasOutline(Math.min(1, Math.max(2 * opacity, BARELY)));
   }
 
   setView(name) {
