@@ -13,6 +13,7 @@ from mmmed.functional.planes import get_plane_axis
 from mmmed.inference.intensity import Intensity
 from mmmed.inference.recipe import (
     PICTURE_PLANES,
+    VOLUME_AXES,
     VOLUME_PLANES,
     ScanRecipe,
     list_offsets,
@@ -170,9 +171,17 @@ def _read_slices(
     dataset = _find_dataset(config)
     plane = dataset.get('plane') or dataset_meta.get('plane', 'axial')
     get_plane_axis(plane)
-    is_volume = dataset_meta.get('unit') == 'volume'
-    orientation = (VOLUME_PLANES if is_volume else PICTURE_PLANES)[plane]
-    return {'orientation': orientation, 'neighbors': dataset.get('neighbors', 0)}
+    # Slices of volumes, also those exported as pictures, say how the arrays lay.
+    stored = dataset_meta.get('orientation')
+    if stored is None and dataset_meta.get('unit') == 'volume':
+        stored = VOLUME_AXES
+    if stored not in (None, VOLUME_AXES):
+        raise ValueError(
+            f'trained on slices of {stored!r} volumes, expected {VOLUME_AXES!r}; '
+            'prepare the data again'
+        )
+    planes = PICTURE_PLANES if stored is None else VOLUME_PLANES
+    return {'orientation': planes[plane], 'neighbors': dataset.get('neighbors', 0)}
 
 
 def _read_intensity(dataset_meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def export_slices(
     metainfo = {
         **manifest.metainfo,
         'unit': 'slice',
+        'plane': plane,
         'export': {**source, 'slices': number},
         'fingerprint': hash_json(source),
     }

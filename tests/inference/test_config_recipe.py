@@ -93,6 +93,22 @@ def test_slices_of_volumes_need_no_flag() -> None:
     assert (axial.orientation, axial.neighbors) == ('SAR', (0,))
 
 
+@pytest.mark.parametrize(
+    ('plane', 'letters'), [('axial', 'SAR'), ('coronal', 'ASR'), ('sagittal', 'RSA')]
+)
+def test_pictures_of_volume_slices_lie_as_in_the_volume(plane, letters) -> None:
+    meta = {**VOLUMES, 'unit': 'slice', 'orientation': 'SAR', 'plane': plane}
+    recipe = derive_recipe(make_config(LOAD, PACK), meta, nn.Identity())
+    assert recipe.orientation == letters
+
+
+def test_other_volumes_are_refused() -> None:
+    with pytest.raises(ValueError, match="'LPS' volumes, expected 'SAR'"):
+        derive_recipe(
+            make_volume_config(), {**VOLUMES, 'orientation': 'LPS'}, nn.Identity()
+        )
+
+
 def test_volumes_of_16_bits_are_rounded_as_in_training() -> None:
     meta = {**VOLUMES, 'intensity': {**VOLUMES['intensity'], 'bits': 16}}
     load = {'type': 'mmmed.LoadVolumeSlice', 'dtype': 'float32'}

@@ -242,6 +242,11 @@ def test_png_slices_are_a_prepared_folder_of_their_own(raw_atlas, tmp_path):
     assert outcome.exported == [f'wrote {12 * 7} axial slices to {folder}']
     slices = Manifest.read(folder / 'manifest.json')
     assert slices.unit == 'slice'
+    # Inference on a scan cuts slices that lie the same way.
+    assert (slices.metainfo['plane'], slices.metainfo['orientation']) == (
+        'axial',
+        'SAR',
+    )
     assert sum(c.foreground_pixels for c in slices.cases) == sum(
         raw_atlas.sizes.values()
     )
