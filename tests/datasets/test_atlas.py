@@ -1,3 +1,4 @@
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def test_the_recipe_loads_every_plane(make_volumes, plane, shape, flips):
     found = set()
     for epoch in range(4):
         train.batch_sampler.sampler.set_epoch(epoch)
-        for batch in train:
+        # The recipe's batches go on for ever.
+        for batch in islice(train, len(train)):
             assert [tuple(x.shape) for x in batch['inputs']] == [(4, *shape)] * 4
             samples = batch['data_samples']
             found |= {sample.flip_direction for sample in samples}
