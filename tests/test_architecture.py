@@ -40,6 +40,7 @@ MAY_IMPORT = {
     },
     'reporting': {
         'io', 'functional', 'structures', 'visualization', 'files', 'version',
+        'checkpoint',
     },
     'serving': {
         'inference', 'reporting', 'io', 'functional', 'structures', 'files',

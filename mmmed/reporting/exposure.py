@@ -4,12 +4,12 @@ The name of an evaluation is not believed: patients are compared. Not here: how 
 answer is shown.
 """
 
-import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmmed.reporting.config_file import list_training_configs, read_assignment
 from mmmed.reporting.evaluation_folder import Evaluation
 
 # Arguments by which a data set is told from the wrappers around it.
@@ -119,14 +119,7 @@ def read_training_part(work_dir: Path) -> TrainingPart | None:
     Returns:
         None if there is no config with a training data set of ours.
     """
-    # The config beside the training log belongs to the training for certain; the
-    # one in the work folder is overwritten by each test.
-    logged = [
-        path.with_name('config.py')
-        for path in sorted(work_dir.glob('*/vis_data/scalars.json'), reverse=True)
-        if '"lr"' in path.read_text(encoding='utf-8', errors='replace')
-    ]
-    for path in [*logged, *sorted(work_dir.glob('*.py'))]:
+    for path in list_training_configs(work_dir):
         dataset = _find_dataset(path)
         if dataset is not None:
             return TrainingPart(
@@ -140,21 +133,11 @@ def read_training_part(work_dir: Path) -> TrainingPart | None:
 def _find_dataset(path: Path) -> Mapping[str, Any] | None:
     """Arguments of the innermost training data set in a config file."""
     try:
-        loader = _read_assignment(path, 'train_dataloader')
+        loader = read_assignment(path, 'train_dataloader')
     except (OSError, ValueError, SyntaxError, RecursionError):
         return None
     found = [d for d in _walk(loader) if _DATASET_KEYS & d.keys()]
     return found[0] if found else None
-
-
-def _read_assignment(path: Path, name: str) -> Any:
-    """Literal value that a config file assigns to a name at its top level, or None."""
-    for statement in ast.parse(path.read_text(encoding='utf-8')).body:
-        if isinstance(statement, ast.Assign):
-            names = [t.id for t in statement.targets if isinstance(t, ast.Name)]
-            if name in names:
-                return _read_literal(statement.value)
-    return None
 
 
 def _walk(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -165,23 +148,3 @@ def _walk(value: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, Mapping | list):
         for child in children:
             yield from _walk(child)
-
-
-def _read_literal(node: ast.expr) -> Any:
-    """Value of a literal, with ``dict(...)`` calls; anything else becomes None."""
-    if isinstance(node, ast.Call):
-        named = {k.arg: _read_literal(k.value) for k in node.keywords if k.arg}
-        is_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
-        return named if is_dict else None
-    if isinstance(node, ast.Dict):
-        return {
-            key.value: _read_literal(value)
-            for key, value in zip(node.keys, node.values, strict=True)
-            if isinstance(key, ast.Constant)
-        }
-    if isinstance(node, ast.List | ast.Tuple):
-        return [_read_literal(item) for item in node.elts]
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return None

@@ -13,6 +13,7 @@ from mmmed.evaluation.metrics import CaseOverlapMetric
 from mmmed.files import hash_file, write_csv_atomic, write_json_atomic
 from mmmed.io import write_image, write_label
 from mmmed.structures.manifest import Case, Manifest
+from mmmed.structures.volume_case import VolumeCase
 
 META = {
     'schema_version': 1,
@@ -211,3 +212,141 @@ def run(tmp_path: Path) -> Run:
 def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One for tests that only read it."""
     return make_run(tmp_path_factory.mktemp('run'))
+
+
+# Volumes of 3 x 4 x 5 voxels of 2 x 2 x 1 mm: 0.004 ml a voxel, 20 pixels a slice.
+STUDY_SITES = {'s1': 'R001', 's2': 'R002', 't1': 'R001'}
+# Per subject and axial slice tp, fp, fn: 3-D Dice 4/11 and 6/8.
+STUDY_COUNTS = {
+    's1': [(2, 0, 2), (0, 0, 2), (0, 3, 0)],
+    's2': [(3, 1, 1), (0, 0, 0), (0, 0, 0)],
+}
+# The same slices, segmented better: 10/12 and 1.
+BETTER_COUNTS = {
+    's1': [(3, 0, 1), (2, 1, 0), (0, 0, 0)],
+    's2': [(4, 0, 0), (0, 0, 0), (0, 0, 0)],
+}
+FUSION_COLUMNS = (
+    'target_pixels',
+    'before_pixels',
+    'before_common_pixels',
+    'after_pixels',
+    'after_common_pixels',
+)
+
+
+@dataclass
+class StudyFolders:
+    """Runs of a study on disk, with counts that can be summed by hand."""
+
+    root: Path
+
+    def add_run(
+        self, name, counts=STUDY_COUNTS, *, plane='axial', seed=0, evaluation='val'
+    ):
+        """A tested run; counts are tp, fp, fn by subject and slice."""
+        folder = self.root / 'work' / name / 'evaluation' / evaluation
+        rows = [
+            {'case_id': f'{subject}_{plane}_{k:03d}', 'patient_id': subject}
+            | {'slice_index': k, 'label': 'lesion', 'tp': tp, 'fp': fp, 'fn': fn}
+            | {'tn': 20 - tp - fp - fn}
+            for subject, slices in counts.items()
+            for k, (tp, fp, fn) in enumerate(slices)
+        ]
+        write_csv_atomic(folder / 'cases.csv', rows)
+        manifest = self.root / 'data/manifest.json'
+        depth = len(folder.relative_to(self.root).parts)
+        write_json_atomic(
+            folder / 'summary.json',
+            {'schema_version': 1, 'data_root': '../' * depth + 'data'}
+            | {'manifest': 'manifest.json', 'manifest_hash': hash_file(manifest)}
+            | {'split_hash': Manifest.read(manifest).split_hash},
+        )
+        record = make_record(manifest) | {'seed': seed}
+        write_json_atomic(folder / 'run.json', record)
+        return self.root / 'work' / name
+
+    def add_training(self, work_dir, *, seconds=100.0, steps=(1, 2)):
+        """What a training leaves: record, log, config and checkpoint."""
+        record = make_record(self.root / 'data/manifest.json') | {'seconds': seconds}
+        write_json_atomic(work_dir / 'run.json', record)
+        folder = work_dir / '20240501_100000/vis_data'
+        folder.mkdir(parents=True)
+        lines = [json.dumps({'loss': 1.0, 'lr': 0.1, 'step': step}) for step in steps]
+        (folder / 'scalars.json').write_text('\n'.join(lines) + '\n')
+        (folder / 'config.py').write_text(
+            'train_cfg = dict(max_iters=2)\n'
+            "train_dataloader = dict(batch_size=16, dataset=dict(split='train'))\n"
+        )
+        state = {'conv.weight': torch.zeros(2, 3), 'bn.running_mean': torch.zeros(7)}
+        torch.save({'state_dict': state}, work_dir / 'iter_2.pth')
+        (work_dir / 'last_checkpoint').write_text('/elsewhere/iter_2.pth')
+
+    def add_fusion(self, name='fusion'):
+        """Two scans whose axial slices are those of the two sets of counts."""
+        folder = self.root / 'work' / name
+        for subject in STUDY_COUNTS:
+            pairs = zip(STUDY_COUNTS[subject], BETTER_COUNTS[subject], strict=True)
+            rows = [
+                (a[0] + a[2], a[0] + a[1], a[0], b[0] + b[1], b[0]) for a, b in pairs
+            ]
+            write_csv_atomic(
+                folder / f'slices/{subject}.csv',
+                [
+                    {'plane': 'axial', 'slice': k}
+                    | dict(zip(FUSION_COLUMNS, row, strict=True))
+                    for k, row in enumerate(rows)
+                ],
+            )
+            counts = {
+                mask: dict(
+                    zip(('tp', 'fp', 'fn'), np.sum(table, 0).tolist(), strict=True)
+                )
+                | {'tn': 50}
+                for mask, table in (
+                    ('axial', STUDY_COUNTS[subject]),
+                    ('fused', BETTER_COUNTS[subject]),
+                )
+            }
+            write_json_atomic(
+                folder / f'cases/{subject}.json',
+                {'case_id': subject, 'status': 'done', 'spacing': [2.0, 2.0, 1.0]}
+                | {'counts': counts},
+            )
+        settings = {'rule': 'mean', 'threshold': 0.5}
+        write_json_atomic(folder / 'run.json', {'fusion': {'settings': settings}})
+        return folder
+
+    def write_spec(self, runs, tables, **others):
+        """A study file beside the folders; runs are roles by name."""
+        path = self.root / 'study.json'
+        value = {'schema_version': 1, 'title': 'A study', 'tables': tables} | others
+        value['runs'] = {k: {'folder': f'work/{k}'} | v for k, v in runs.items()}
+        write_json_atomic(path, value)
+        return path
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyFolders:
+    cases = [
+        VolumeCase(
+            case_id=name,
+            patient_id=name,
+            split='train' if name == 't1' else 'val',
+            fold=0 if name == 't1' else 1,
+            img_paths={'t1w': f'volumes/{name}/t1w.npy'},
+            seg_map_path=f'volumes/{name}/seg.npy',
+            shape=(3, 4, 5),
+            spacing=(2.0, 2.0, 1.0),
+            affine=((0, 0, 1, 0), (0, 2, 0, 0), (2, 0, 0, 0), (0, 0, 0, 1)),
+            foreground_voxels=6 if name == 's1' else 4,
+            positive=True,
+            sha256={'t1w': 'a' * 64, 'seg': '0' * 64},
+            extra={'site': site},
+        )
+        for name, site in STUDY_SITES.items()
+    ]
+    meta = META | {'dataset': 'atlas', 'unit': 'volume', 'num_folds': 2}
+    meta |= {'classes': ['background', 'lesion'], 'semi_synthetic': True}
+    Manifest(meta, tuple(cases)).write(tmp_path / 'data/manifest.json')
+    return StudyFolders(tmp_path)
