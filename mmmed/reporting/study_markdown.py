@@ -4,27 +4,28 @@ Not here: which tables there are (``study_page``).
 """
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmmed.reporting.wording import NONE
 
+_WORD = re.compile(r'[^\W\d_]{4}')
+
 
 def make_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table; numbers stand right, the first column left.
+    """Lines of a table; columns of numbers stand right, the first one left.
 
     Raises:
         ValueError: A row has another length than the header.
     """
-    lines = [
-        _make_line(header),
-        _make_line(['---', *['---:'] * (len(header) - 1)]),
-    ]
-    for row in rows:
+    body = [list(row) for row in rows]
+    for row in body:
         if len(row) != len(header):
             raise ValueError(f'{len(row)} cells under {len(header)} heads')
-        lines.append(_make_line(row))
-    return lines
+    columns = list(zip(*body, strict=True)) or [()] * len(header)
+    rules = ['---', *('---' if _is_text(cells) else '---:' for cells in columns[1:])]
+    return [_make_line(line) for line in (header, rules, *body)]
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -81,6 +82,11 @@ def format_value(value: Any) -> str:
     if value is None or value == '':
         return NONE
     return f'{value:,}' if isinstance(value, int) else str(value)
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    """Whether a column holds words; units and ``SD`` are none."""
+    return any(_WORD.search(cell) for cell in cells)
 
 
 def _make_line(cells: Sequence[str]) -> str:

@@ -23,7 +23,8 @@ _SYNTHETIC = (
 _READING = (
     '- **Whole volumes**: the pixel counts of all slices of a subject are added first, '
     'so the score is the 3-D Dice. Mean ± SD over subjects; the interval is a 95 % '
-    'bootstrap over subjects. This is the number to compare by.\n'
+    'bootstrap over subjects, the volume error the mean of its absolute values. This '
+    'is the number to compare by.\n'
     '- **Slices with lesion and without are never mixed.** Of the first, Dice counts '
     'and how many were left empty; of the second, only how many were marked '
     'nevertheless.\n'
@@ -83,7 +84,11 @@ def _describe(study: Study) -> list[str]:
         lines += [_describe_runs(study), '']
     if study.absent:
         count = format_count(len(study.absent), 'result')
-        lines += [f'**{count} not there yet**; each is named under its table.', '']
+        verb = 'is' if len(study.absent) == 1 else 'are'
+        lines += [f'**{count} {verb} not there yet**, named under their tables.', '']
+    for text, names in study.list_warnings().items():
+        runs = ', '.join(f'`{name}`' for name in names)
+        lines += [f'> **Caution**, {runs}: {text}.', '']
     return lines
 
 

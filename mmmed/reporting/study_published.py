@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmmed.reporting.wording import NONE
 from mmmed.structures.json_file import load_json
 
 SCHEMA_VERSION = 1
@@ -21,7 +22,7 @@ class PublishedTable:
         beside: Name of the table of ours that it stands under; empty: at the end.
         title: Heading.
         columns: Heads.
-        rows: Cells as text, as published.
+        rows: Cells as text, as published; a dash where one is empty.
         protocol: On what the numbers were measured, and how.
         sources: Names in the file's list of sources.
         note: What a reader must know before comparing; may be empty.
@@ -79,7 +80,7 @@ def _parse(value: Any, sources: Mapping[str, str]) -> PublishedTable:
         str(value.get('beside', '')),
         str(value['title']),
         tuple(map(str, value['columns'])),
-        tuple(tuple(map(str, row)) for row in value['rows']),
+        tuple(tuple(str(cell) or NONE for cell in row) for row in value['rows']),
         str(value['protocol']),
         tuple(map(str, value['sources'])),
         str(value.get('note', '')),

@@ -46,7 +46,7 @@ class StudyRun:
         parts: Work folder of each training: one, or one a fold.
         evaluations: What was read, one a part.
         is_held_out: Whether no subject was trained on, as far as can be told.
-        warnings: Sentences a reader must know.
+        warnings: What a reader must know, as clauses.
     """
 
     spec: RunSpec
@@ -93,7 +93,7 @@ def read_study_run(spec: RunSpec, label: str, title: str) -> StudyRun | str:
         [row.counts for row in rows], [row.patient_id for row in rows]
     )
     sizes = [facts.get(name, SubjectFacts()).voxel_ml for name in names]
-    exposed = _judge_exposure(spec, evaluations, parts)
+    exposed = _judge_exposure(evaluations, parts)
     synthetic = [_is_synthetic(one.manifest) for one in evaluations]
     return StudyRun(
         spec,
@@ -109,7 +109,7 @@ def read_study_run(spec: RunSpec, label: str, title: str) -> StudyRun | str:
         tuple(parts),
         tuple(evaluations),
         not exposed,
-        (*exposed, *_judge_slices(spec, evaluations, names, rows)),
+        (*exposed, *_judge_slices(evaluations, names, rows)),
     )
 
 
@@ -210,7 +210,7 @@ def _read_plane(row: CaseRow) -> str | None:
 
 
 def _judge_exposure(
-    spec: RunSpec, evaluations: Sequence[Evaluation], parts: Sequence[Path]
+    evaluations: Sequence[Evaluation], parts: Sequence[Path]
 ) -> list[str]:
     """Sentences about tested subjects that training has, or may have, seen."""
     found = []
@@ -221,13 +221,12 @@ def _judge_exposure(
             trained_manifest=read_run(part / 'run.json').get('manifest_sha256'),
         )
         if exposure.kind != HELD_OUT:
-            reason = f' ({exposure.reason})' if exposure.reason else ''
-            found.append(f'`{spec.name}`: subjects were {exposure.label}{reason}.')
+            reason = f': {exposure.reason}' if exposure.reason else ''
+            found.append(f'subjects were {exposure.label}{reason}')
     return found
 
 
 def _judge_slices(
-    spec: RunSpec,
     evaluations: Sequence[Evaluation],
     names: Sequence[str],
     rows: Sequence[CaseRow],
@@ -236,8 +235,8 @@ def _judge_slices(
     if not thinned:
         return []
     return [
-        f'`{spec.name}`: not all slices of {len(thinned)} of {len(names)} subjects '
-        f'were tested ({thinned[0]} …), so its 3-D scores are of thinned volumes.'
+        f'not all slices of {len(thinned)} of {len(names)} subjects were tested '
+        f'({thinned[0]} …), so 3-D scores are of thinned volumes'
     ]
 
 

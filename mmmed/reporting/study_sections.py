@@ -226,7 +226,7 @@ def _render_paired(rows: Rows, head: str) -> list[str]:
         ],
         [
             [
-                f'{row["first"]} \N{MINUS SIGN} {row["second"]}',
+                f'{row["first"]} against {row["second"]}',
                 format_value(row['n']),
                 format_signed(row['mean_difference']),
                 _format_signed_bounds(row['low'], row['high']),
@@ -262,13 +262,17 @@ def _judge(rows: Rows) -> list[str]:
     if worse:
         words.append(f'{first} is worse than {_join(worse)}')
     if open_:
-        words.append(f'these subjects do not decide between {first} and {_join(open_)}')
+        words.append(
+            f'these subjects do not decide between {first} and {_join(open_, "or")}'
+        )
     text = '; '.join(words)
-    return [f'Where interval and corrected test agree: {text}.']
+    return [f'A difference counts where interval and corrected test agree: {text}.']
 
 
-def _join(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f'{", ".join(names[:-1])} and {names[-1]}'
+def _join(names: Sequence[str], word: str = 'and') -> str:
+    if len(names) == 1:
+        return names[0]
+    return f'{", ".join(names[:-1])} {word} {names[-1]}'
 
 
 def _render_budget(rows: Rows, head: str) -> list[str]:

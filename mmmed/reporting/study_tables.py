@@ -72,6 +72,14 @@ class Study:
     tables: tuple[StudyTable, ...] = ()
     fusions: Mapping[str, FusionStudy] = field(default_factory=dict)
 
+    def list_warnings(self) -> dict[str, list[str]]:
+        """What must be known of runs, and of which."""
+        found: dict[str, list[str]] = {}
+        for name, run in self.runs.items():
+            for text in run.warnings:
+                found.setdefault(text, []).append(name)
+        return found
+
     def list_all_subjects(self) -> list[Row]:
         """A row per run and subject, and per fused mask and subject."""
         rows = [
@@ -132,8 +140,7 @@ def _compare_runs(study: Study, table: TableSpec) -> StudyTable:
     if table.runs[0] in study.runs:
         rows['paired'] = compare_subjects(volumes[0], volumes[1:])
     rows['budget'] = _list_budgets(runs, titles)
-    remarks = [text for run in runs for text in run.warnings]
-    return _finish(table, rows, volumes, remarks)
+    return _finish(table, rows, volumes)
 
 
 def _compare_seeds(study: Study, table: TableSpec) -> StudyTable:
@@ -162,8 +169,7 @@ def _compare_seeds(study: Study, table: TableSpec) -> StudyTable:
         for run in members
     ]
     rows['budget'] = _list_budgets(runs, titles)
-    remarks = [text for run in runs for text in run.warnings]
-    return _finish(table, rows, means, remarks)
+    return _finish(table, rows, means)
 
 
 def _list_seeds(title: str, runs: Sequence[StudyRun]) -> list[Row]:
@@ -224,11 +230,11 @@ def _finish(
     table: TableSpec,
     rows: Mapping[str, Sequence[Row]],
     volumes: Sequence[SubjectTable],
-    remarks: Sequence[str],
+    remarks: Sequence[str] = (),
 ) -> StudyTable:
     common = find_common_subjects(volumes) if volumes else ()
     sizes = {len(one.subjects) for one in volumes}
-    notes = list(dict.fromkeys(remarks))
+    notes = list(remarks)
     if volumes and sizes != {len(common)}:
         notes.append(
             f'The methods were not tested on the same subjects: {len(common)} are '

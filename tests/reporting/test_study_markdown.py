@@ -26,6 +26,14 @@ def test_table():
     ]
 
 
+def test_columns_of_words_stand_left():
+    rows = [['a', '31 min', '5-fold validation', '0.5 ± 0.1']]
+    assert make_table(['n', 'time', 'protocol', 'Dice'], rows)[1] == (
+        '| --- | ---: | --- | ---: |'
+    )
+    assert make_table(['n', 'm'], []) == ['| n | m |', '| --- | ---: |']
+
+
 def test_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match='1 cells under 2 heads'):
         make_table(['a', 'b'], [['x']])
