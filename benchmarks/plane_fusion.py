@@ -134,6 +134,7 @@ def fit_model(array: np.ndarray, target: np.ndarray, iterations: int) -> RAXNet:
         if isinstance(part, torch.nn.BatchNorm2d):
             part.momentum = 0.1
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, iterations)
     rng = np.random.default_rng(0)
     for _ in range(iterations):
         images, masks = draw_batch(array, target, rng)
@@ -144,6 +145,7 @@ def fit_model(array: np.ndarray, target: np.ndarray, iterations: int) -> RAXNet:
         overlap = 2 * (prob * masks).sum() / (prob.sum() + masks.sum() + 1)
         (loss + 1 - overlap).backward()
         optimizer.step()
+        decay.step()
     return model.eval()
 
 
@@ -211,7 +213,7 @@ def parse_args() -> argparse.Namespace:
     )
     add = parser.add_argument
     add('--planes', nargs='+', choices=PLANES, help='some of them only')
-    add('--iterations', type=int, default=150, help='of fitting the weights (150)')
+    add('--iterations', type=int, default=250, help='of fitting the weights (250)')
     add('--head', action='store_true', help='a head, not a brain: few blank slices')
     add('--require', type=float, help='exit 1 below this ratio in float32')
     add('--require-bf16', type=float, help='exit 1 below this ratio in bfloat16')
