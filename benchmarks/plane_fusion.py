@@ -4,7 +4,7 @@ One subject of 197 x 233 x 189 voxels (the MNI brain with a made lesion), three
 RAX-Nets. The reference calls the network for each of the 619 slices alone, padded as
 published, and averages. Ours is what ``tools/fuse.py`` runs. One process, one thread,
 plane by plane in turns, so that a busy machine slows all alike; what counts is the
-ratio. The weights are fitted for a minute so that masks have an inside and an outside.
+ratio. The weights are fitted first, minutes, so that masks have sharp sides.
 
     python benchmarks/plane_fusion.py
     python benchmarks/plane_fusion.py --require 1.6 --require-bf16 3
