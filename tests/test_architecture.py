@@ -23,11 +23,12 @@ MAY_IMPORT = {
     'doctor': {'compat', 'version'},
     'structures': {'functional', 'files', 'version'},
     'io': {'structures', 'functional', 'files'},
+    'synthesis': {'registry', 'functional', 'structures'},
     'phantoms': {'registry', 'io', 'functional', 'structures', 'files'},
     'preparation': {
         'registry', 'io', 'functional', 'structures', 'files', 'progress',
     },
-    'datasets': {'registry', 'io', 'functional', 'structures', 'files'},
+    'datasets': {'registry', 'io', 'functional', 'structures', 'files', 'synthesis'},
     'models': {'registry', 'functional', 'structures'},
     'visualization': {'registry', 'functional', 'structures'},
     'evaluation': {
