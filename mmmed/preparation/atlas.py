@@ -159,6 +159,16 @@ class AtlasPreparer(BasePreparer):
             'semi_synthetic': _read_semi_synthetic(plan.root / _DESCRIPTION),
         }
 
+    def describe_cases(self, cases: Sequence[VolumeCase]) -> Mapping[str, Any]:
+        """The grid, if all cases share one: inference asks new scans to lie on it."""
+        grids = _group_by_grid(cases)
+        if len(grids) != 1:
+            return {}
+        ((shape, affine),) = grids
+        rows = [list(row) for row in affine]
+        name = 'MNI152NLin2009aSym' if (shape, affine) == _KNOWN_GRID else 'cohort grid'
+        return {'grid': {'shape': list(shape), 'affine': rows, 'name': name}}
+
     def convert(self, task: Task) -> Sequence[VolumeItem]:
         """Read, check, orient and scale one session."""
         path = task.sources['t1w']
@@ -360,16 +370,23 @@ def _measure_mm3(record: VolumeRecord) -> float | None:
     return record.foreground_voxels * float(np.prod(record.spacing))
 
 
-def _review_grids(cases: Sequence[VolumeCase]) -> list[Finding]:
-    """One finding for each grid that is not that of the data set."""
+_KNOWN_GRID = (SHAPE, tuple(tuple(float(v) for v in row) for row in AFFINE))
+
+
+def _group_by_grid(cases: Sequence[VolumeCase]) -> dict[Any, list[VolumeCase]]:
+    """Cases by shape and affine, the latter to a thousandth of a millimetre."""
     grids: dict[Any, list[VolumeCase]] = {}
     for case in cases:
         affine = tuple(tuple(round(v, 3) for v in row) for row in case.affine)
-        grids.setdefault((case.shape, affine), []).append(case)
-    known = (SHAPE, tuple(tuple(float(v) for v in row) for row in AFFINE))
+        grids.setdefault((tuple(case.shape), affine), []).append(case)
+    return grids
+
+
+def _review_grids(cases: Sequence[VolumeCase]) -> list[Finding]:
+    """One finding for each grid that is not that of the data set."""
     findings = []
-    for (shape, affine), members in grids.items():
-        if (shape, affine) != known:
+    for (shape, affine), members in _group_by_grid(cases).items():
+        if (shape, affine) != _KNOWN_GRID:
             origin = [row[3] for row in affine[:3]]
             findings.append(
                 Finding(

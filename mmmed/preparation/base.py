@@ -127,6 +127,10 @@ class BasePreparer(ABC):
     def describe(self, plan: Plan) -> Mapping[str, Any]:
         """Facts for the manifest's ``metainfo``: at least ``channels``."""
 
+    def describe_cases(self, cases: Sequence[Any]) -> Mapping[str, Any]:
+        """Further facts for ``metainfo`` that only the accepted cases tell."""
+        return {}
+
     def conversion_options(self) -> Mapping[str, Any]:
         """Options that change pixels; converted files are reused if they agree."""
         return {}
@@ -374,7 +378,7 @@ class BasePreparer(ABC):
             )
             for record in records
         )
-        manifest = Manifest(metainfo, cases)
+        manifest = Manifest({**metainfo, **self.describe_cases(cases)}, cases)
         manifest.validate()
         for finding in self.review(work.plan, cases):
             work.report(finding)

@@ -35,6 +35,10 @@ def test_volumes_masks_and_tables_are_what_the_files_say(raw_atlas, tmp_path):
     assert outcome.exit_code == 0
     assert manifest.unit == 'volume'
     assert manifest.metainfo['semi_synthetic'] is False
+    # One grid for all: what inference will ask of a new scan.
+    grid = manifest.metainfo['grid']
+    assert (grid['shape'], grid['name']) == ([7, 9, 11], 'cohort grid')
+    assert grid['affine'] == [list(row) for row in manifest.cases[0].affine]
     assert len(manifest.cases) == 14
     case = find(manifest, 'sub-r002s001')
     assert (case.shape, case.spacing) == ((7, 9, 11), (2, 1.5, 1))
