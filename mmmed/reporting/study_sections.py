@@ -130,7 +130,7 @@ def _render_slices(rows: Rows, head: str) -> list[str]:
             head,
             'lesion slices',
             'Dice',
-            'Dice, mean over subjects',
+            'Dice, by subject',
             '95 % interval',
             'left empty',
             'lesion-free slices',
