@@ -65,6 +65,7 @@ ONLY_IN = {
     'pydicom': {'io'},
     'highdicom': {'io'},
     'isal': {'io'},
+    'blosc2': {'io'},
     'matplotlib': {'visualization', 'reporting'},
     'cv2': {'functional', 'datasets'},
     'sklearn': {'preparation', 'functional'},

@@ -4,6 +4,9 @@ from .base import VOLUME_SUFFIXES as VOLUME_SUFFIXES
 from .base import find_suffix as find_suffix
 from .base import read_volume as read_volume
 from .base import write_volume as write_volume
+from .chunked import ChunkedArray as ChunkedArray
+from .chunked import open_chunked as open_chunked
+from .chunked import write_chunked as write_chunked
 from .dicom import read_series as read_series
 from .dicom_files import DicomSeries as DicomSeries
 from .dicom_files import list_series as list_series
