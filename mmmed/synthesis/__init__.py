@@ -17,9 +17,27 @@ in_place=False) -> (image, label)``
     ``origin``: index of the first voxel of a patch in the volume of the records.
 """
 
+from .applying import apply_lesions as apply_lesions
+from .composition import MASS_EFFECT_REACH as MASS_EFFECT_REACH
+from .drawing import LesionPlan as LesionPlan
+from .drawing import draw_lesions as draw_lesions
+from .drawing import plan_lesions as plan_lesions
+from .generator import Synthesis as Synthesis
+from .generator import synthesize as synthesize
+from .organ import OrganRegion as OrganRegion
+from .organ import OrganTissue as OrganTissue
+from .organ import find_organ as find_organ
+from .organ import measure_tissue as measure_tissue
 from .presets import ORGANS as ORGANS
 from .presets import get_recipe as get_recipe
+from .prior import LesionPrior as LesionPrior
+from .prior import fit_prior as fit_prior
+from .prior import normalize_centers as normalize_centers
+from .prior import read_prior as read_prior
+from .quality import measure_found as measure_found
+from .quality import select_found as select_found
 from .recipe import LesionKind as LesionKind
 from .recipe import LesionLoad as LesionLoad
 from .recipe import LesionRecipe as LesionRecipe
 from .records import LesionRecord as LesionRecord
+from .vessels import find_vessels as find_vessels

@@ -24,7 +24,7 @@ class LesionRecord:
     array axes (Z, Y, X); the volume's affine makes patient coordinates of them.
 
     Args:
-        kind: Size class: ``tiny``, ``small``, ``medium``, ``large``.
+        kind: Size class, as ``tiny``, ``small``, ``medium``, ``large``.
         center_mm: Centre.
         radii_mm: Semi-axes, > 0, before rotation and deformation.
         rotation: Row-major 3x3 matrix from the array axes to the semi-axes.
@@ -34,8 +34,6 @@ class LesionRecord:
         edge_mm: Standard deviation of the edge's blur, > 0.
         delta_hu: Mean change of intensity over the lesion's label, texture, capsule
             and necrosis included.
-        is_calibrated: Whether the mean reaches ``delta_hu`` exactly; else it is the
-            change of a texture of mean 1 before its edge is blurred, as published.
         composition: ``subtract`` keeps the organ's grain below a change of level,
             ``replace`` blends a tissue of its own in.
         texture_seed: Of the lesion's texture and grain.
@@ -60,7 +58,6 @@ class LesionRecord:
     displacement_mm: tuple[float, ...] = (0.0,) * 81
     edge_mm: float = 1.0
     delta_hu: float = -50.0
-    is_calibrated: bool = True
     composition: str = 'subtract'
     texture_seed: int = 0
     texture_mm: float = 7.0
@@ -161,10 +158,6 @@ def _read(key: str, value: Any) -> Any:
     if key in _TEXTS:
         if not isinstance(value, str) or not value.isidentifier() or len(value) > 40:
             raise ValueError(f'{key} of a lesion is no short name')
-        return value
-    if key == 'is_calibrated':
-        if not isinstance(value, bool):
-            raise ValueError(f'{key} of a lesion is neither true nor false')
         return value
     if value is None and key in ('voxels', 'volume_mm3'):
         return None

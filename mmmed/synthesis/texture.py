@@ -1,0 +1,127 @@
+"""Texture of a lesion: a smooth modulation, and grain like the organ's own noise.
+
+Both are made where they are needed from a seed, so nothing is computed or stored at
+start but one tile of white noise of 3.5 MB, and a record makes the same texture again.
+Not here: how they are put into an image (``composition``).
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mmmed.functional.masks import Box
+from mmmed.synthesis.records import LesionRecord
+from mmmed.synthesis.shape import compute_controls
+
+# Standard deviation of a cubic B-spline with independent knots of deviation 1: the
+# integral of the squared spline is 151/315 along each axis.
+_SPLINE_DEVIATION = (151 / 315) ** 1.5
+_TILE = 96
+_TILE_SEED = 2303_14869
+_GRAIN_RADIUS = 4
+
+
+def evaluate_modulation(
+    lesion: LesionRecord, spacing: Sequence[float], box: Box, device: torch.device
+) -> Tensor:
+    """Smooth noise of mean 0 and deviation 1 over a box, float32 (Z, Y, X).
+
+    The knots hang on the lesion, not on the box: a part of it has the same texture.
+    """
+    distance, _ = compute_controls(lesion)
+    reach = 1.2 * distance  # a little more than any box around the lesion
+    counts = [math.ceil(2 * r / lesion.texture_mm) + 4 for r in reach]
+    rng = np.random.default_rng(lesion.texture_seed)
+    knots = rng.standard_normal(counts, dtype=np.float32) / _SPLINE_DEVIATION
+    bases = []
+    for axis, part in enumerate(box):
+        place = np.arange(part.start, part.stop) * spacing[axis]
+        from_first = place - (lesion.center_mm[axis] - reach[axis])
+        bases.append(_build_spline(from_first / lesion.texture_mm, counts[axis]))
+    field = np.tensordot(bases[0], knots, 1)  # (Z, ky, kx)
+    field = np.tensordot(bases[1], field, (1, 1))  # (Y, Z, kx)
+    rows = torch.as_tensor(np.ascontiguousarray(field.transpose(1, 0, 2), np.float32))
+    columns = torch.as_tensor(np.ascontiguousarray(bases[2].T, np.float32))
+    return rows.to(device) @ columns.to(device)
+
+
+def _build_spline(position: NDArray, count: int) -> NDArray[np.float32]:
+    """Uniform cubic B-spline weights of ``count`` knots, shape (n, count)."""
+    position = np.clip(position, 0, count - 4)
+    first = np.minimum(np.floor(position).astype(np.intp), count - 4)
+    t = position - first
+    parts = (
+        (1 - t) ** 3,
+        3 * t**3 - 6 * t**2 + 4,
+        -3 * t**3 + 3 * t**2 + 3 * t + 1,
+        t**3,
+    )
+    weights = np.zeros((position.size, count), np.float32)
+    rows = np.arange(position.size)
+    for offset, part in enumerate(parts):
+        weights[rows, first + offset] = part / 6
+    return weights
+
+
+def evaluate_grain(lesion: LesionRecord, box: Box, device: torch.device) -> Tensor:
+    """Noise of deviation 1 and the lesion's correlation over a box, (Z, Y, X).
+
+    A tile of white noise, periodic and shifted by the seed, is blurred along each axis
+    by the kernel whose output has the wanted correlation of neighbours.
+    """
+    shift = np.random.default_rng((lesion.texture_seed, 1)).integers(0, _TILE, 3)
+    noise = _get_tile(device)
+    for axis, part in enumerate(box):
+        kernel = build_grain_kernel(lesion.grain_correlation[axis])
+        reach = len(kernel) // 2
+        index = np.arange(part.start - reach, part.stop + reach) + shift[axis]
+        noise = noise.index_select(axis, torch.as_tensor(index % _TILE).to(device))
+        size = part.stop - part.start
+        if reach:
+            total = noise.narrow(axis, 0, size) * kernel[0]
+            for place in range(1, len(kernel)):
+                total.add_(noise.narrow(axis, place, size), alpha=kernel[place])
+            noise = total
+    return noise
+
+
+@functools.lru_cache(maxsize=512)
+def build_grain_kernel(correlation: float) -> tuple[float, ...]:
+    """Gaussian kernel that gives white noise a correlation of neighbours, power 1.
+
+    Args:
+        correlation: In [0, 1); what a deviation of 1.6 voxels gives (0.9) at most.
+    """
+    deviations, reached = _tabulate_kernels()
+    deviation = float(np.interp(correlation, reached, deviations))
+    if deviation <= 0:
+        return (1.0,)
+    return tuple(_make_kernel(deviation).tolist())
+
+
+@functools.cache
+def _tabulate_kernels() -> tuple[NDArray, NDArray]:
+    deviations = np.linspace(0, 1.6, 161)
+    reached = [0.0]
+    for deviation in deviations[1:]:
+        kernel = _make_kernel(deviation)
+        reached.append(float((kernel[1:] * kernel[:-1]).sum()))
+    return deviations, np.maximum.accumulate(reached)
+
+
+def _make_kernel(deviation: float) -> NDArray:
+    steps = np.arange(-_GRAIN_RADIUS, _GRAIN_RADIUS + 1)
+    kernel = np.exp(-0.5 * (steps / deviation) ** 2)
+    return kernel / np.sqrt((kernel**2).sum())
+
+
+@functools.cache
+def _get_tile(device: torch.device) -> Tensor:
+    rng = np.random.default_rng(_TILE_SEED)
+    tile = rng.standard_normal((_TILE,) * 3, dtype=np.float32)
+    return torch.as_tensor(tile).to(device)
