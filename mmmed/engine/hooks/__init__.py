@@ -1,6 +1,7 @@
 """Hooks: checkpoints that survive a kill, early stopping, tables, run records."""
 
 from .case_table_hook import CaseTableHook as CaseTableHook
+from .norm_momentum_hook import NormMomentumHook as NormMomentumHook
 from .resumable_checkpoint_hook import (
     ResumableCheckpointHook as ResumableCheckpointHook,
 )

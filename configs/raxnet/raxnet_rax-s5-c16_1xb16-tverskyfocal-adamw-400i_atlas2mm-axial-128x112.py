@@ -5,7 +5,7 @@ Expected: projects/stroke_atlas/results.md.
 """
 
 _base_ = (
-    './raxnet_rax-s5-c16_1xb16-dmb-tverskyfocal-adamw-600i_atlas2mm-axial-128x112.py'
+    './raxnet_rax-s5-c16_1xb16-dmb-tverskyfocal-adamw-400i_atlas2mm-axial-128x112.py'
 )
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='mmmed.ForegroundSampler', positive_share=None),
