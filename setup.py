@@ -55,7 +55,7 @@ setup(
         'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
         # The stroke phantom's anatomy is the template inside nilearn's wheel.
         'phantom': ['nilearn'],
-        'register': ['SimpleITK'],
+        'register': ['nilearn', 'SimpleITK'],
         'serve': ['fastapi', 'python-multipart', 'uvicorn'],
         # Chunked volumes and 3-D networks.
         'volumes': ['blosc2', 'einops', 'monai'],
