@@ -5,6 +5,7 @@ threads. Not here: drawing records (``drawing``).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def apply_records(
         # All changes of a group are known before its part of the image changes.
         changes = [compose_layer(m, out[m.box], lengths) for m in members]
         for index, member, change in zip(group, members, changes, strict=True):
-            _add(out[member.box], change, member)
+            _add(out[member.box], change)
             label[member.box].masked_fill_(member.label, 2)
             counts[index] = member.label.sum()
     voxels = [int(count) for count in counts]
@@ -142,18 +143,8 @@ def share_voxels(layers: Sequence[LesionLayer]) -> list[LesionLayer]:
         mine = owner[place] == index
         free = mine | (owner[place] < 0)
         weight = layer.weight * mine
-        shared.append(
-            LesionLayer(
-                layer.lesion,
-                layer.box,
-                layer.grid_box,
-                weight,
-                weight >= 0.5,
-                layer.depth_mm,
-                layer.rho,
-                layer.organ & free,
-            )
-        )
+        organ = layer.organ & free
+        shared.append(replace(layer, weight=weight, label=weight >= 0.5, organ=organ))
     return shared
 
 
@@ -163,7 +154,7 @@ def _meet(one: Box, other: Box) -> bool:
     )
 
 
-def _add(view: Tensor, change: Tensor, layer: LesionLayer) -> None:
+def _add(view: Tensor, change: Tensor) -> None:
     """Add in place where the change is not 0, in the type of the image."""
     new = view + change if view.is_floating_point() else _round_to(view, change)
     # Elsewhere not even the sign of a zero changes.

@@ -8,6 +8,7 @@ and texture, or which voxel belongs to which lesion (``applying``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,14 @@ from torch.nn.functional import grid_sample
 
 from mmmed.functional.masks import Box
 from mmmed.synthesis.records import LesionRecord
-from mmmed.synthesis.shape import EDGE_SUPPORT, evaluate_shape, find_lesion_box, soften
+from mmmed.synthesis.shape import (
+    EDGE_SUPPORT,
+    LesionFrame,
+    build_frame,
+    evaluate_shape,
+    find_lesion_box,
+    soften,
+)
 from mmmed.synthesis.texture import evaluate_grain, evaluate_modulation
 
 # The published reach of the mass effect, in radii.
@@ -31,6 +39,7 @@ class LesionLayer:
 
     Args:
         lesion: The record.
+        frame: Its control points.
         box: In the array that is changed.
         grid_box: The same voxels as indices of the whole volume.
         weight: Soft mask, 0 outside the organ.
@@ -41,6 +50,7 @@ class LesionLayer:
     """
 
     lesion: LesionRecord
+    frame: LesionFrame
     box: Box
     grid_box: Box
     weight: Tensor
@@ -67,7 +77,8 @@ def build_layer(
     margin = EDGE_SUPPORT * lesion.edge_mm
     if lesion.mass_effect > 0:
         margin = max(margin, (MASS_EFFECT_REACH - 1) * max(lesion.radii_mm))
-    whole = find_lesion_box(lesion, spacing, margin)
+    frame = build_frame(lesion)
+    whole = find_lesion_box(lesion, frame, spacing, margin)
     grid_box, box = [], []
     for part, first, size in zip(whole, origin, organ_mask.shape, strict=True):
         start, stop = max(part.start, first), min(part.stop, first + size)
@@ -77,10 +88,11 @@ def build_layer(
         box.append(slice(start - first, stop - first))
     place, grid_place = tuple(box), tuple(grid_box)
     organ = organ_mask[place] == 1
-    depth, rho = evaluate_shape(lesion, spacing, grid_place, organ_mask.device)
+    device = organ_mask.device
+    depth, rho = evaluate_shape(lesion, frame, spacing, grid_place, device)
     weight = soften(depth, lesion.edge_mm).mul_(organ)
     return LesionLayer(
-        lesion, place, grid_place, weight, weight >= 0.5, depth, rho, organ
+        lesion, frame, place, grid_place, weight, weight >= 0.5, depth, rho, organ
     )
 
 
@@ -98,18 +110,17 @@ def compose_layer(
         0 outside the organ and where there is no lesion voxel at all. The mean over
         the layer's label is ``delta_hu``.
     """
-    lesion, weight = layer.lesion, layer.weight
+    lesion = layer.lesion
     base, gain = _compose_parts(layer, image, spacing)
-    count = layer.label.sum()
+    count = _sum(layer.label)
     missing = lesion.delta_hu * count
     if base is not None:
+        base.mul_(count > 0)
         missing = missing - _sum(base * layer.label)
-    reached = _sum(gain * layer.label).clamp_(min=1e-6)
-    there = count > 0
-    change = gain.mul_((missing / reached * there).to(gain.dtype))
-    if base is not None:
-        change.add_(base.mul_(there))
-    return change if lesion.mass_effect > 0 else change.mul_(weight > 0)
+    # Without a voxel both are 0, and so is the amplitude.
+    reached = _sum(gain * layer.label) + (count == 0)
+    change = gain.mul_(missing / reached)
+    return change if base is None else change.add_(base)
 
 
 def _compose_parts(
@@ -119,7 +130,9 @@ def _compose_parts(
     lesion, weight = layer.lesion, layer.weight
     modulation = None
     if lesion.texture_deviation > 0 or lesion.necrosis_share > 0:
-        modulation = evaluate_modulation(lesion, spacing, layer.grid_box, weight.device)
+        modulation = evaluate_modulation(
+            lesion, layer.frame, spacing, layer.grid_box, weight.device
+        )
     base = None
     if lesion.composition == 'replace' or lesion.mass_effect > 0:
         base = _replace_tissue(layer, image.float(), spacing)
@@ -207,11 +220,12 @@ def warp_surroundings(
     return warped
 
 
-def _sum(values: Tensor) -> Tensor:
-    """Sum as a float64 scalar that does not depend on the number of threads.
+def _sum(values: Tensor) -> Any:
+    """Sum that does not depend on the number of threads; on a GPU a float64 scalar.
 
     torch divides a sum among threads, so that its last bits would tell how many.
+    Reading the number from a GPU would wait for all of its work.
     """
     if values.device.type == 'cpu':
-        return torch.tensor(float(values.numpy().sum()), dtype=torch.float64)
+        return float(values.numpy().sum())
     return values.sum(dtype=torch.float64)

@@ -7,7 +7,7 @@ rules of placement (``placement``), applying records (``applying``).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from mmmed.synthesis.placement import LesionPlacer
 from mmmed.synthesis.prior import LesionPrior
 from mmmed.synthesis.recipe import LesionKind, LesionLoad, LesionRecipe, Range
 from mmmed.synthesis.records import LesionRecord
-from mmmed.synthesis.shape import compute_blurred_mean, find_lesion_box
+from mmmed.synthesis.shape import build_frame, compute_blurred_mean, find_lesion_box
 from mmmed.synthesis.vessels import find_vessels
 
 OUTCOMES = ('ok', 'no organ', 'no room', 'real tumor')
@@ -92,15 +92,16 @@ def plan_lesions(
     first = organ.start + np.asarray(origin)
     lesions = []
     for kind in kinds:
-        record = draw_shape(kind, recipe, rng)
-        record = replace(record, **(look or _draw_look(recipe, tissue, rng)))
-        record = _draw_options(record, recipe, rng)
-        place = placer.place(rng, record.radius_mm, _measure_reach(record, recipe))
+        values = _draw_shape(kind, recipe, rng)
+        values |= look or _draw_look(recipe, tissue, rng)
+        values |= _draw_options(values, recipe, rng)
+        radius, reach = _measure_size(values, recipe)
+        place = placer.place(rng, radius, reach)
         if place is None:
             continue
-        center = (place[0] + first) * organ.spacing
-        record = replace(record, center_mm=_vector(center), vessel_share=place[1])
-        lesions.append(record)
+        values['center_mm'] = _vector((place[0] + first) * organ.spacing)
+        values['vessel_share'] = place[1]
+        lesions.append(LesionRecord(**values))
     outcome = 'ok' if lesions or not kinds else 'no room'
     return LesionPlan(tuple(lesions), len(kinds), outcome, load.name)
 
@@ -116,23 +117,23 @@ def draw_lesions(
     return plan_lesions(organ_mask, spacing, recipe, rng, **options).lesions
 
 
-def draw_shape(
+def _draw_shape(
     kind: LesionKind, recipe: LesionRecipe, rng: np.random.Generator
-) -> LesionRecord:
-    """Radii, direction and deformation of one lesion around the origin."""
-    radii = tuple(_draw(rng, kind.radius_mm) for _ in range(3))
+) -> dict[str, Any]:
+    """Radii, direction and deformation of one lesion."""
+    radii = [_draw(rng, kind.radius_mm) for _ in range(3)]
     deviation = _draw(rng, kind.deformation_mm)
     # Each component is moved by two of the three published plane deformations.
     moved = rng.standard_normal(81) * (deviation * math.sqrt(2))
-    rotation = _draw_rotation(rng) if recipe.is_rotated else np.eye(3)
-    return LesionRecord(
-        kind=kind.name,
-        center_mm=(0.0, 0.0, 0.0),
-        radii_mm=(radii[0], radii[1], radii[2]),
-        rotation=tuple(rotation.ravel().tolist()),
-        displacement_mm=tuple(moved.tolist()),
-        texture_seed=int(rng.integers(2**63)),
-    )
+    shape: dict[str, Any] = {
+        'kind': kind.name,
+        'radii_mm': (radii[0], radii[1], radii[2]),
+        'displacement_mm': tuple(moved.tolist()),
+        'texture_seed': int(rng.integers(2**63)),
+    }
+    if recipe.is_rotated:
+        shape['rotation'] = tuple(_draw_rotation(rng).ravel().tolist())
+    return shape
 
 
 def _draw_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -223,33 +224,35 @@ def _draw_contrast(
 
 
 def _draw_options(
-    record: LesionRecord, recipe: LesionRecipe, rng: np.random.Generator
-) -> LesionRecord:
+    values: dict[str, Any], recipe: LesionRecipe, rng: np.random.Generator
+) -> dict[str, Any]:
     """Capsule, mass effect and necrosis of one lesion, and the published loss."""
-    radius = record.radius_mm
+    radius = math.prod(values['radii_mm']) ** (1 / 3)
     changes: dict[str, Any] = {}
     # All numbers are drawn whether they are needed or not: one lesion's options never
     # shift the draws of the next.
-    chances, values = rng.random(3), rng.random(4)
+    chances, shares = rng.random(3).tolist(), rng.random(4).tolist()
     if radius >= recipe.capsule_radius_mm and chances[0] < recipe.capsule_share:
-        changes['capsule_hu'] = _scale(values[0], recipe.capsule_hu)
+        changes['capsule_hu'] = _scale(shares[0], recipe.capsule_hu)
     if chances[1] < recipe.mass_effect_share:
-        changes['mass_effect'] = _scale(values[1], recipe.mass_effect)
+        changes['mass_effect'] = _scale(shares[1], recipe.mass_effect)
     if radius >= recipe.necrosis_radius_mm and chances[2] < recipe.necrosis_share:
-        changes['necrosis_hu'] = _scale(values[2], recipe.necrosis_hu)
-        changes['necrosis_share'] = _scale(values[3], recipe.necrosis_extent)
+        changes['necrosis_hu'] = _scale(shares[2], recipe.necrosis_hu)
+        changes['necrosis_share'] = _scale(shares[3], recipe.necrosis_extent)
     if not recipe.is_calibrated:
-        left = compute_blurred_mean(radius, record.edge_mm)
-        changes['delta_hu'] = record.delta_hu * left
-    return replace(record, **changes) if changes else record
+        left = compute_blurred_mean(radius, values['edge_mm'])
+        changes['delta_hu'] = values['delta_hu'] * left
+    return changes
 
 
-def _measure_reach(record: LesionRecord, recipe: LesionRecipe) -> float:
-    """Radius of the ball around the centre that holds the lesion, in mm."""
+def _measure_size(values: dict[str, Any], recipe: LesionRecipe) -> tuple[float, float]:
+    """Mean radius, and radius of the ball around the centre that holds the lesion."""
+    radius = math.prod(values['radii_mm']) ** (1 / 3)
     if recipe.can_overlap:
-        return max(record.radii_mm)
-    box = find_lesion_box(record, (1.0, 1.0, 1.0), 0.0)
-    return float(max(max(-part.start, part.stop - 1) for part in box))
+        return radius, max(values['radii_mm'])
+    record = LesionRecord(center_mm=(0.0, 0.0, 0.0), **values)
+    box = find_lesion_box(record, build_frame(record), (0.5, 0.5, 0.5), 0.0)
+    return radius, 0.5 * max(max(-part.start, part.stop) for part in box)
 
 
 def _draw(rng: np.random.Generator, limits: Range) -> float:

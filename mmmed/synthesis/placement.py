@@ -156,19 +156,16 @@ def draw_central_voxel(
 
 def erode_plane(plane: NDArray[np.bool_], reach: Sequence[int]) -> NDArray[np.bool_]:
     """Voxels whose rectangle of ``2 * reach + 1`` lies in the mask; outside is 0."""
+    eroded = plane.copy()
     for axis, steps in enumerate(reach):
-        if not steps:
-            continue
-        width = [(0, 0), (0, 0)]
-        width[axis] = (steps, steps)
-        wide = np.pad(plane, width)
-        size = plane.shape[axis]
-        parts = [
-            wide[place : place + size] if axis == 0 else wide[:, place : place + size]
-            for place in range(2 * steps + 1)
-        ]
-        plane = np.logical_and.reduce(parts)
-    return plane
+        along = eroded.T if axis else eroded
+        before = along.copy()
+        for step in range(1, min(steps, len(along)) + 1):
+            along[step:] &= before[:-step]
+            along[:-step] &= before[step:]
+        along[:steps] = False
+        along[max(len(along) - steps, 0) :] = False
+    return eroded
 
 
 def find_neighbourhood(

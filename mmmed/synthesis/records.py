@@ -77,8 +77,8 @@ class LesionRecord:
         for name, length in _LENGTHS.items():
             if len(getattr(self, name)) != length:
                 raise ValueError(f'{name} of a lesion needs {length} numbers')
-        numbers = [v for v in _flatten(self) if not isinstance(v, str)]
-        if not all(math.isfinite(v) and abs(v) < _NUMBER_LIMIT for v in numbers):
+        # Also false for what is not a number.
+        if not max(map(abs, _list_numbers(self))) < _NUMBER_LIMIT:
             raise ValueError('a lesion record holds a number that is not plausible')
         if min(*self.radii_mm, self.edge_mm, self.texture_mm) <= 0:
             raise ValueError('radii, edge and texture of a lesion must be > 0 mm')
@@ -130,19 +130,36 @@ _LENGTHS = {
     'displacement_mm': 81,
     'grain_correlation': 3,
 }
+_NUMBERS = (
+    'edge_mm',
+    'delta_hu',
+    'texture_mm',
+    'texture_deviation',
+    'tissue_hu',
+    'grain_hu',
+    'capsule_hu',
+    'mass_effect',
+    'necrosis_hu',
+    'necrosis_share',
+    'vessel_share',
+)
 _TEXTS = {'kind', 'composition'}
 _WHOLE = {'texture_seed', 'voxels'}
 
 
-def _flatten(record: LesionRecord) -> list[Any]:
-    values: list[Any] = []
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, tuple):
-            values.extend(value)
-        elif value is not None and field.name != 'texture_seed':
-            values.append(value)
-    return values
+def _list_numbers(record: LesionRecord) -> list[float]:
+    """Every number but the seed, the sum of all included: max() passes over NaN."""
+    numbers = [
+        *record.center_mm,
+        *record.radii_mm,
+        *record.rotation,
+        *record.displacement_mm,
+        *record.grain_correlation,
+        *(getattr(record, name) for name in _NUMBERS),
+        record.voxels or 0,
+        record.volume_mm3 or 0,
+    ]
+    return [sum(numbers), *numbers]
 
 
 def _read(key: str, value: Any) -> Any:

@@ -8,6 +8,7 @@ three small matrix products; the lesion is where |u| <= 1. Not here: drawing a s
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,71 +27,88 @@ EDGE_SUPPORT = math.sqrt(5.0)
 _COARSE = 14
 
 
-@functools.lru_cache(maxsize=256)
-def compute_controls(lesion: LesionRecord) -> tuple[NDArray, NDArray]:
-    """Distance of the control points in mm, (3,), and u there, (3, 3, 3, 3).
+class LesionFrame(NamedTuple):
+    """The control points of a lesion.
 
-    The first axis of u is the semi-axis, the others are Z, Y, X.
+    Args:
+        distance_mm: From the centre, along Z, Y, X; shape (3,).
+        controls: u at the points, (3, 3, 3, 3): semi-axis, then Z, Y, X.
     """
+
+    distance_mm: NDArray[np.float64]
+    controls: NDArray[np.float64]
+
+
+def build_frame(lesion: LesionRecord) -> LesionFrame:
+    """Control points of a record."""
     radii = np.array(lesion.radii_mm)
     rotation = np.array(lesion.rotation).reshape(3, 3)
-    half = np.sqrt((rotation**2 * radii[:, None] ** 2).sum(axis=0))
-    steps = np.stack(np.meshgrid(*[(-1.0, 0.0, 1.0)] * 3, indexing='ij'))
-    points = REACH * half[:, None, None, None] * steps
-    points = points + np.array(lesion.displacement_mm).reshape(3, 3, 3, 3)
-    turned = np.tensordot(rotation, points, 1)
-    return REACH * half, turned / radii[:, None, None, None]
+    distance = REACH * np.sqrt((rotation**2).T @ radii**2)
+    points = (_STEPS * distance[:, None]).reshape(-1)
+    points += lesion.displacement_mm
+    turned = (rotation / radii[:, None]) @ points.reshape(3, 27)
+    return LesionFrame(distance, turned.reshape(3, 3, 3, 3))
 
 
-def build_basis(
-    lesion: LesionRecord, spacing: Sequence[float], box: Box
-) -> list[NDArray[np.float64]]:
-    """Weights of the control points at the voxels of a box, one (n, 3) per axis."""
-    distance, _ = compute_controls(lesion)
-    bases = []
-    for axis, part in enumerate(box):
-        place = np.arange(part.start, part.stop) * spacing[axis]
-        t = (place - lesion.center_mm[axis]) / distance[axis]
-        bases.append(np.stack([t * (t - 1) / 2, 1 - t * t, t * (t + 1) / 2], axis=1))
-    return bases
+def build_basis(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of the control points at -1, 0 and 1, shape (n, 3)."""
+    basis = np.empty((t.size, 3))
+    square = t * t
+    basis[:, 1] = 1 - square
+    basis[:, 0] = (square - t) / 2
+    basis[:, 2] = (square + t) / 2
+    return basis
 
 
 def find_lesion_box(
-    lesion: LesionRecord, spacing: Sequence[float], margin_mm: float
+    lesion: LesionRecord,
+    frame: LesionFrame,
+    spacing: Sequence[float],
+    margin_mm: float,
 ) -> Box:
     """Voxels that a lesion and a margin around it can reach, in volume indices.
 
-    The level set is found on a coarse grid around the lesion, then widened by one of
-    its cells, so that the fine evaluation is not done on empty space.
+    The lesion is found on a coarse grid that ends at the outer control points (a
+    deformation that reaches further is cut there), then widened by one cell, so that
+    the fine evaluation is not done on empty space.
     """
-    distance, controls = compute_controls(lesion)
-    # Twice as far as the ellipsoid: a deformation that reaches further is cut there.
-    limit = distance + margin_mm
-    coarse = np.linspace(-1, 1, _COARSE)
-    bases = []
-    for axis in range(3):
-        t = coarse * limit[axis] / distance[axis]
-        bases.append(np.stack([t * (t - 1) / 2, 1 - t * t, t * (t + 1) / 2], axis=1))
-    u = np.tensordot(bases[0], controls, (1, 1))  # (z, j, 3, 3)
-    u = np.tensordot(bases[1], u, (1, 2))  # (y, z, j, 3)
-    u = np.tensordot(u, bases[2], (3, 1))  # (y, z, j, x)
-    rho = np.sqrt((u * u).sum(axis=2))  # (y, z, x)
-    near = rho <= 1 + margin_mm / min(lesion.radii_mm)
+    distance, controls = frame
+    coarse, basis = _tabulate_coarse_grid()
+    u = controls.reshape(3, 27).astype(np.float32) @ basis  # (3, n^3)
+    u *= u
+    inside = (u[0] + u[1] + u[2] <= 1).reshape((_COARSE,) * 3)
+    plane, column = inside.any(axis=2), inside.any(axis=(0, 1))
     cell = 2 / (_COARSE - 1)
     box = []
-    for axis, others in enumerate(((0, 2), (1, 2), (0, 1))):
-        held = np.flatnonzero(near.any(axis=others))
+    for axis, shadow in enumerate((plane.any(axis=1), plane.any(axis=0), column)):
+        held = np.flatnonzero(shadow)
         low, high = (coarse[held[0]], coarse[held[-1]]) if held.size else (0.0, 0.0)
-        low, high = (low - cell) * limit[axis], (high + cell) * limit[axis]
-        center = lesion.center_mm[axis]
-        first = math.ceil((center + low) / spacing[axis])
-        last = math.floor((center + high) / spacing[axis])
-        box.append(slice(first, max(last, first) + 1))
+        center, reach = lesion.center_mm[axis], float(distance[axis])
+        first = center + float(low - cell) * reach - margin_mm
+        last = center + float(high + cell) * reach + margin_mm
+        start = math.ceil(first / spacing[axis])
+        box.append(slice(start, max(math.floor(last / spacing[axis]), start) + 1))
     return tuple(box)
 
 
+@functools.cache
+def _tabulate_coarse_grid() -> tuple[NDArray, NDArray]:
+    """Coordinates of the coarse grid, and all its weights, shape (27, n^3)."""
+    coarse = np.linspace(-1, 1, _COARSE)
+    basis = build_basis(coarse).T.astype(np.float32)
+    return coarse, np.kron(np.kron(basis, basis), basis)
+
+
+# Unit steps to the control points by component, shape (3, 27).
+_STEPS = np.stack(np.meshgrid(*[(-1.0, 0.0, 1.0)] * 3, indexing='ij')).reshape(3, 27)
+
+
 def evaluate_shape(
-    lesion: LesionRecord, spacing: Sequence[float], box: Box, device: torch.device
+    lesion: LesionRecord,
+    frame: LesionFrame,
+    spacing: Sequence[float],
+    box: Box,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Depth below the lesion's surface, and relative radius, at the voxels of a box.
 
@@ -98,25 +116,38 @@ def evaluate_shape(
         ``depth_mm``: signed distance to the surface to first order, positive inside;
         ``rho``: |u|, 0 in the centre and 1 on the surface. Both float32 (Z, Y, X).
     """
-    _, controls = compute_controls(lesion)
-    along_z, along_y, along_x = build_basis(lesion, spacing, box)
-    u = np.tensordot(along_z, controls, (1, 1))  # (Z, j, 3, 3)
-    u = np.tensordot(u, along_y, (2, 1))  # (Z, j, 3, Y)
-    rows = torch.as_tensor(np.ascontiguousarray(u.transpose(1, 0, 3, 2), np.float32))
-    columns = torch.as_tensor(np.ascontiguousarray(along_x.T, np.float32))
+    distance, controls = frame
+    places = locate_voxels(lesion, spacing, box)
+    along_z, along_y, along_x = (
+        build_basis(place / reach)
+        for place, reach in zip(places, distance.tolist(), strict=True)
+    )
+    u = along_z @ controls.reshape(3, 3, 9)  # (j, Z, 9)
+    u = along_y @ u.reshape(3, -1, 3, 3)  # (j, Z, Y, 3)
+    rows = torch.from_numpy(u.astype(np.float32).reshape(-1, 3))
+    columns = torch.from_numpy(np.ascontiguousarray(along_x.T, np.float32))
+    u2 = (rows.to(device) @ columns.to(device)).square_().view(3, -1)
+    sums = np.ones((2, 3), np.float32)
+    sums[1] = np.array(lesion.radii_mm) ** -2.0
+    squares = torch.from_numpy(sums).to(device) @ u2  # (2, n)
     size = [part.stop - part.start for part in box]
-    u2 = rows.to(device).reshape(-1, 3) @ columns.to(device)
-    u2 = u2.square_().view(3, -1)
-    radii = np.array(lesion.radii_mm)
-    sums = np.stack([np.ones(3), radii**-2.0]).astype(np.float32)
-    squares = torch.as_tensor(sums).to(device) @ u2  # (2, n)
     rho, slope = squares.sqrt_().view(2, *size)
     # Distance is (1 - rho) over the gradient of rho, which is slope / rho; the small
     # numbers make it the mean radius in the very centre, where both vanish.
     tiny = 1e-3
-    slope.add_(tiny / float(np.prod(radii) ** (1 / 3)))
+    slope.add_(tiny / lesion.radius_mm)
     depth = (1 - rho).mul_(rho + tiny).div_(slope)
     return depth, rho
+
+
+def locate_voxels(
+    lesion: LesionRecord, spacing: Sequence[float], box: Box
+) -> list[NDArray]:
+    """Positions of a box's voxels from the lesion's centre in mm, one array an axis."""
+    return [
+        np.arange(part.start, part.stop) * length - center
+        for part, length, center in zip(box, spacing, lesion.center_mm, strict=True)
+    ]
 
 
 def soften(depth_mm: Tensor, edge_mm: float) -> Tensor:

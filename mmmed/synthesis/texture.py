@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmmed.functional.masks import Box
 from mmmed.synthesis.records import LesionRecord
-from mmmed.synthesis.shape import compute_controls
+from mmmed.synthesis.shape import LesionFrame, locate_voxels
 
 # Standard deviation of a cubic B-spline with independent knots of deviation 1: the
 # integral of the squared spline is 151/315 along each axis.
@@ -27,45 +27,44 @@ _GRAIN_RADIUS = 4
 
 
 def evaluate_modulation(
-    lesion: LesionRecord, spacing: Sequence[float], box: Box, device: torch.device
+    lesion: LesionRecord,
+    frame: LesionFrame,
+    spacing: Sequence[float],
+    box: Box,
+    device: torch.device,
 ) -> Tensor:
     """Smooth noise of mean 0 and deviation 1 over a box, float32 (Z, Y, X).
 
     The knots hang on the lesion, not on the box: a part of it has the same texture.
     """
-    distance, _ = compute_controls(lesion)
-    reach = 1.2 * distance  # a little more than any box around the lesion
-    counts = [math.ceil(2 * r / lesion.texture_mm) + 4 for r in reach]
+    reach = 1.2 * frame.distance_mm  # a little more than any box around the lesion
+    counts = [math.ceil(r) for r in (2 / lesion.texture_mm * reach + 4).tolist()]
     rng = np.random.default_rng(lesion.texture_seed)
-    knots = rng.standard_normal(counts, dtype=np.float32) / _SPLINE_DEVIATION
-    bases = []
-    for axis, part in enumerate(box):
-        place = np.arange(part.start, part.stop) * spacing[axis]
-        from_first = place - (lesion.center_mm[axis] - reach[axis])
-        bases.append(_build_spline(from_first / lesion.texture_mm, counts[axis]))
-    field = np.tensordot(bases[0], knots, 1)  # (Z, ky, kx)
-    field = np.tensordot(bases[1], field, (1, 1))  # (Y, Z, kx)
-    rows = torch.as_tensor(np.ascontiguousarray(field.transpose(1, 0, 2), np.float32))
-    columns = torch.as_tensor(np.ascontiguousarray(bases[2].T, np.float32))
-    return rows.to(device) @ columns.to(device)
+    knots = rng.standard_normal(counts, dtype=np.float32)
+    knots *= 1 / _SPLINE_DEVIATION
+    places = locate_voxels(lesion, spacing, box)
+    moved = [place + r for place, r in zip(places, reach.tolist(), strict=True)]
+    weights = _build_spline(np.concatenate(moved) / lesion.texture_mm, max(counts))
+    ends = np.cumsum([0, *(place.size for place in places)]).tolist()
+    along_z, along_y, along_x = (
+        weights[first:last, :count]
+        for first, last, count in zip(ends[:-1], ends[1:], counts, strict=True)
+    )
+    field = along_z @ knots.reshape(counts[0], -1)  # (Z, ky * kx)
+    field = along_y @ field.reshape(-1, *counts[1:])  # (Z, Y, kx)
+    columns = torch.from_numpy(np.ascontiguousarray(along_x.T))
+    return torch.from_numpy(field).to(device) @ columns.to(device)
 
 
 def _build_spline(position: NDArray, count: int) -> NDArray[np.float32]:
-    """Uniform cubic B-spline weights of ``count`` knots, shape (n, count)."""
-    position = np.clip(position, 0, count - 4)
-    first = np.minimum(np.floor(position).astype(np.intp), count - 4)
-    t = position - first
-    parts = (
-        (1 - t) ** 3,
-        3 * t**3 - 6 * t**2 + 4,
-        -3 * t**3 + 3 * t**2 + 3 * t + 1,
-        t**3,
-    )
-    weights = np.zeros((position.size, count), np.float32)
-    rows = np.arange(position.size)
-    for offset, part in enumerate(parts):
-        weights[rows, first + offset] = part / 6
-    return weights
+    """Uniform cubic B-spline weights of ``count`` knots, shape (n, count).
+
+    Knot k is centred at position k - 1.
+    """
+    away = np.abs(position[:, None] - np.arange(-1, count - 1))
+    wide, narrow = np.maximum(2 - away, 0), np.maximum(1 - away, 0)
+    weights = (wide * wide * wide - 4 * narrow * narrow * narrow) / 6
+    return weights.astype(np.float32)
 
 
 def evaluate_grain(lesion: LesionRecord, box: Box, device: torch.device) -> Tensor:
