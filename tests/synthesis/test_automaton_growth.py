@@ -103,7 +103,7 @@ def test_a_wall_of_vessel_breaks_under_pressure_only():
 def test_nothing_grows_outside_or_past_the_margin():
     codes = make_tissue((12, 13, 14))
     codes[:, :, 9:] = OUTSIDE
-    population = grow(codes, 60, (6, 6, 6))
+    population = grow(codes, 100, (6, 6, 6))
     assert not population[:, :, 9:].any()
     assert (population[:, :, :9] == MAX_POPULATION).all()  # filled, and it ended
 
