@@ -4,47 +4,19 @@ Source: Zhou et al. 2021, doi:10.1109/TCBB.2019.2939522, arXiv:1908.05104.
 Differs: the network gives logits, takes any image size, and its loss.
 The channels are slices i-2, i-1, i, i+1: neighbors=(-2, -1, 0, 1) of the data set.
 8,633,379 trainable parameters, 22.4 GMAC at 208x240.
+The paper's loss: mmmed.EnhancedMixingLoss.
 
 For a network that trains on a CPU, override model.backbone.base_channels.
 """
 
-data_preprocessor = dict(
-    type='SegDataPreProcessor',
-    # 0..255 to 0..1, any number of channels; with mean 0 the padding, 0, is background.
-    mean=[0.0],
-    std=[255.0],
-    bgr_to_rgb=False,
-    pad_val=0,
-    seg_pad_val=255,
-    # The network pads to multiples of 16 itself, the same way in training, testing and
-    # export: half of the margin on either side, as published.
-    size_divisor=1,
-)
+_base_ = './logit_network.py'
+
 model = dict(
-    type='mmmed.MedEncoderDecoder',
-    data_preprocessor=data_preprocessor,
     backbone=dict(
         type='mmmed.DUNet',
         in_channels=4,
         out_channels=1,
         base_channels=32,
         dropout=0.3,
-    ),
-    decode_head=dict(
-        type='mmmed.MedLogitHead',
-        num_classes=2,
-        out_channels=1,
-        threshold=0.5,
-        align_corners=False,
-        ignore_index=255,
-        # Tversky + focal over the batch, smoothed by one pixel: the best of RAX-Net's
-        # own comparison, and one for all networks so that they can be compared.
-        # The paper's: mmmed.EnhancedMixingLoss.
-        # Another loss needs _delete_=True, or it inherits these arguments.
-        loss_decode=dict(type='mmmed.TverskyFocalLoss', batch_dice=True),
-    ),
-    train_cfg=dict(),
-    test_cfg=dict(mode='whole'),
+    )
 )
-# For "mim test ... --tta", with the dataset's tta_pipeline.
-tta_model = dict(type='mmmed.MedSegTTAModel')
