@@ -60,6 +60,11 @@ ONLY_IN = {
         }
         for name in HOST
     },
+    # Volumes in the host's data samples: structures/voxel_data.py.
+    'mmengine': {
+        'registry', 'compat', 'checkpoint', 'doctor', 'datasets', 'models',
+        'evaluation', 'engine', 'visualization', 'inference', 'structures',
+    },
     'PIL': {'io'},
     'nibabel': {'io'},
     'pydicom': {'io'},
@@ -70,6 +75,7 @@ ONLY_IN = {
     'cv2': {'functional', 'datasets'},
     'sklearn': {'preparation', 'functional'},
     'SimpleITK': {'inference'},
+    'monai': {'models'},
     'fastapi': {'serving'},
     'starlette': {'serving'},
     'uvicorn': {'serving'},

@@ -6,4 +6,13 @@ from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
+from .volume_intensity import RandomIntensityVolume as RandomIntensityVolume
+from .volume_loading import LoadVolume as LoadVolume
+from .volume_loading import LoadVolumePatch as LoadVolumePatch
+from .volume_packing import PackMedVolumes as PackMedVolumes
+from .volume_scale import NormalizeVolume as NormalizeVolume
+from .volume_scale import WindowVolume as WindowVolume
 from .volume_slice import LoadVolumeSlice as LoadVolumeSlice
+from .volume_spatial import RandomAffineVolume as RandomAffineVolume
+from .volume_spatial import RandomFlipVolume as RandomFlipVolume
+from .volume_spatial import WarpVolume as WarpVolume

@@ -1,0 +1,138 @@
+"""VolumeDataset: whole prepared volumes as a dataset.
+
+Not here: slices of volumes (``volume_slice_dataset``), opening the files
+(``mmmed.datasets.transforms.volume_loading``).
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import force_full_init
+
+from mmmed.datasets.base_med_dataset import MedSegDataset
+from mmmed.registry import DATASETS
+from mmmed.structures.volume_case import VolumeCase
+
+
+@DATASETS.register_module()
+class VolumeDataset(MedSegDataset):
+    """The volumes that a volume manifest lists.
+
+    Splits and folds, seeds and wrappers work as in
+    :class:`~mmmed.datasets.base_med_dataset.MedSegDataset`.
+
+    What the pipeline gets for one volume: ``case_id``, ``patient_id``, ``split``,
+    ``fold``, ``img_paths`` (absolute, one a sequence), ``img_path`` (the first),
+    ``seg_map_path`` (absolute, or None), ``volume_shape`` (Z, Y, X), ``spacing``
+    (Z, Y, X) in mm, ``affine`` (4 x 4, array index to RAS+ mm), ``foreground_voxels``
+    and ``positive`` (None without labels), ``sha256``, ``extra`` (columns of the
+    subject at hand), ``sample_idx``, ``data_root``, ``channels``, the host's fields,
+    and ``rng``. The first transform is ``mmmed.LoadVolume`` or
+    ``mmmed.LoadVolumePatch``.
+
+    Args:
+        data_root: Prepared folder.
+        ann_file: Manifest of volumes, relative to ``data_root``.
+        sequences: Names in ``img_paths`` that become channels; None for all that
+            ``channel_names`` of the manifest lists.
+        repeat: Copies of the list, so that an epoch holds that many patches of every
+            volume.
+        **kwargs: Those of ``MedSegDataset``: ``split``, ``fold``, ``seed`` and the
+            host's.
+
+    Raises:
+        FileNotFoundError: The folder has no manifest.
+        ValueError: It lists slices and not volumes, no volume is selected, one lacks
+            a sequence, or an option is out of range.
+    """
+
+    UNIT = 'volume'
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'manifest.json',
+        *,
+        sequences: Sequence[str] | None = None,
+        repeat: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if repeat < 1:
+            raise ValueError(f'repeat is {repeat}, expected >= 1')
+        self.sequences = None if sequences is None else tuple(sequences)
+        self.repeat = repeat
+        super().__init__(data_root, ann_file, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Entries of the selected volumes, in the order of the manifest."""
+        return super().load_data_list() * self.repeat
+
+    def get_data_info(self, idx: int) -> dict:
+        """Entry of one volume, without ``rng``; a plain index counts from the end."""
+        results = super().get_data_info(idx)
+        results['channels'] = len(results['img_paths'])
+        return results
+
+    def is_positive(self, idx: int) -> bool:
+        """Whether a volume has foreground, without opening it."""
+        return bool(self.get_data_info(int(idx))['positive'])
+
+    @force_full_init
+    def get_column(self, name: str) -> np.ndarray:
+        """One value of every volume; samplers of ours ask for it.
+
+        Args:
+            name: ``'foreground_pixels'`` (voxels, -1 where unknown) or
+                ``'pixel_area_mm2'`` (volume of a voxel in mm3).
+
+        Returns:
+            Shape (n,).
+        """
+        infos = [self.get_data_info(index) for index in range(len(self))]
+        if name == 'foreground_pixels':
+            counts = [info['foreground_voxels'] for info in infos]
+            return np.array([-1 if count is None else count for count in counts])
+        if name == 'pixel_area_mm2':
+            return np.array([np.prod(info['spacing']) for info in infos])
+        raise ValueError(
+            f'no column {name!r}, expected foreground_pixels or pixel_area_mm2'
+        )
+
+    def _to_entry(self, case: VolumeCase) -> dict[str, Any]:
+        names = self.sequences or self._metainfo.get('channel_names')
+        names = tuple(case.img_paths) if names is None else tuple(names)
+        missing = [name for name in names if name not in case.img_paths]
+        if missing:
+            raise ValueError(
+                f'{self.ann_file}: {case.case_id!r} has no sequence '
+                f'{", ".join(missing)}, only {", ".join(case.img_paths)}'
+            )
+        seg_path = case.seg_map_path
+        paths = tuple(self._to_path(case.img_paths[name]) for name in names)
+        return {
+            'case_id': case.case_id,
+            'patient_id': case.patient_id,
+            'split': case.split,
+            'fold': case.fold,
+            'img_path': paths[0],
+            'img_paths': paths,
+            'seg_map_path': None if seg_path is None else self._to_path(seg_path),
+            'volume_shape': tuple(case.shape),
+            'spacing': tuple(case.spacing),
+            'affine': case.affine,
+            'foreground_voxels': case.foreground_voxels,
+            'positive': case.positive,
+            'sha256': {
+                'img': tuple(case.sha256[name] for name in names),
+                'seg': case.sha256.get('seg'),
+            },
+            'extra': dict(case.extra),
+            'seg_fields': [],
+            'reduce_zero_label': False,
+            'label_map': None,
+        }
+
+    def _to_path(self, path: str) -> str:
+        return os.path.join(self.data_root, *path.split('/'))
