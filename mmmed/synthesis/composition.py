@@ -129,7 +129,7 @@ def _compose_parts(
     """What is added anyway, or ``None``, and what is multiplied by the contrast."""
     lesion, weight = layer.lesion, layer.weight
     modulation = None
-    if lesion.texture_deviation > 0 or lesion.necrosis_share > 0:
+    if lesion.texture_deviation > 0 or lesion.necrosis_share or lesion.capsule_hu:
         modulation = evaluate_modulation(
             lesion, layer.frame, spacing, layer.grid_box, weight.device
         )
@@ -137,8 +137,11 @@ def _compose_parts(
     if lesion.composition == 'replace' or lesion.mass_effect > 0:
         base = _replace_tissue(layer, image.float(), spacing)
     if lesion.capsule_hu != 0:
-        # Highest on the surface, where the weight is 0.5; as wide as the edge.
-        shell = (1 - weight).mul_(weight).mul_(4).square_().mul_(lesion.capsule_hu)
+        # Highest on the surface, where the weight is 0.5; thicker here than there.
+        shell = (1 - weight).mul_(weight).mul_(4)
+        if modulation is not None:
+            shell.mul_((0.4 * modulation).add_(1).clamp_(0, 2))
+        shell.mul_(lesion.capsule_hu)
         base = shell if base is None else base.add_(shell)
     if lesion.necrosis_share > 0 and modulation is not None:
         core = _build_core(layer, modulation)

@@ -19,8 +19,21 @@ from mmmed.synthesis.placement import LesionPlacer
 from mmmed.synthesis.prior import LesionPrior
 from mmmed.synthesis.recipe import LesionKind, LesionLoad, LesionRecipe, Range
 from mmmed.synthesis.records import LesionRecord
-from mmmed.synthesis.shape import build_frame, compute_blurred_mean, find_lesion_box
+from mmmed.synthesis.shape import (
+    UNIT_STEPS,
+    build_frame,
+    compute_blurred_mean,
+    find_lesion_box,
+)
 from mmmed.synthesis.vessels import find_vessels
+
+# Each component is moved by two of the three published plane deformations (a factor of
+# 1.4); they are not smooth across their planes, which the rest makes up for: the spread
+# of volumes is that of the published shapes (deviation 0.2 of the ellipsoid's).
+_DEFORMATION_SCALE = 1.8
+# In radii: an outer control point pulled further towards the centre would let a tail
+# of the lesion end at it as if cut off.
+_DISPLACEMENT_LIMITS = np.where(UNIT_STEPS.ravel() != 0, 0.5, 0.9)
 
 OUTCOMES = ('ok', 'no organ', 'no room', 'real tumor')
 
@@ -123,8 +136,9 @@ def _draw_shape(
     """Radii, direction and deformation of one lesion."""
     radii = [_draw(rng, kind.radius_mm) for _ in range(3)]
     deviation = _draw(rng, kind.deformation_mm)
-    # Each component is moved by two of the three published plane deformations.
-    moved = rng.standard_normal(81) * (deviation * math.sqrt(2))
+    moved = rng.standard_normal(81) * (_DEFORMATION_SCALE * deviation)
+    limits = np.repeat(radii, 27) * _DISPLACEMENT_LIMITS
+    moved = np.minimum(np.maximum(moved, -limits), limits)
     shape: dict[str, Any] = {
         'kind': kind.name,
         'radii_mm': (radii[0], radii[1], radii[2]),
@@ -232,7 +246,9 @@ def _draw_options(
     # All numbers are drawn whether they are needed or not: one lesion's options never
     # shift the draws of the next.
     chances, shares = rng.random(3).tolist(), rng.random(4).tolist()
-    if radius >= recipe.capsule_radius_mm and chances[0] < recipe.capsule_share:
+    is_dark = values['delta_hu'] < 0
+    wants_capsule = is_dark and radius >= recipe.capsule_radius_mm
+    if wants_capsule and chances[0] < recipe.capsule_share:
         changes['capsule_hu'] = _scale(shares[0], recipe.capsule_hu)
     if chances[1] < recipe.mass_effect_share:
         changes['mass_effect'] = _scale(shares[1], recipe.mass_effect)

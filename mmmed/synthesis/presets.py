@@ -48,6 +48,7 @@ _PUBLIC = LesionRecipe(
 _FULL = LesionRecipe(
     loads=_LIVER_LOADS,
     avoids_vessels=True,
+    edge_mm=(0.8, 2.0),
     tissue_level_hu=(30.0, -10.0),
     hyperdense_share=0.15,
     composition='replace',

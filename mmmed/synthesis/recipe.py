@@ -95,8 +95,10 @@ class LesionRecipe:
         texture_mm: Distance of the knots of the modulation.
         texture_deviation: Relative standard deviation of the modulation.
         grain_scale: Of ``replace``: grain over the organ's own noise.
-        capsule_share: Of lesions of ``capsule_radius_mm`` and more with a capsule.
-        capsule_hu: Brightness of the capsule.
+        capsule_share: Of hypodense lesions of ``capsule_radius_mm`` and more with a
+            capsule.
+        capsule_hu: Brightness of the capsule; the published 80 is a bright ring in
+            any organ whose vessels are not.
         capsule_radius_mm: Smallest mean radius with a capsule.
         mass_effect_share: Of lesions that push their surroundings.
         mass_effect: Strength of it.
@@ -129,15 +131,15 @@ class LesionRecipe:
     contrast_scale: Range = (0.5, 0.55)
     tissue_level_hu: Range | None = None
     hyperdense_share: float = 0.0
-    hyperdense_hu: Range = (20.0, 60.0)
+    hyperdense_hu: Range = (15.0, 45.0)
     is_calibrated: bool = True
     composition: str = 'subtract'
     texture_mm: Range = (7.0, 12.0)
     texture_deviation: Range = (0.065, 0.13)
     grain_scale: float = 0.9
     capsule_share: float = 0.0
-    capsule_hu: Range = (40.0, 80.0)
-    capsule_radius_mm: float = 7.0
+    capsule_hu: Range = (15.0, 45.0)
+    capsule_radius_mm: float = 9.0
     mass_effect_share: float = 0.0
     mass_effect: Range = (0.1, 0.3)
     necrosis_share: float = 0.0

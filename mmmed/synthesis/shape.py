@@ -25,6 +25,10 @@ REACH = 2.0
 # integral is the smoothstep, variance is a fifth of the half width squared.
 EDGE_SUPPORT = math.sqrt(5.0)
 _COARSE = 14
+# Unit steps to the control points by component, shape (3, 27).
+UNIT_STEPS = np.stack(np.meshgrid(*[(-1.0, 0.0, 1.0)] * 3, indexing='ij')).reshape(
+    3, 27
+)
 
 
 class LesionFrame(NamedTuple):
@@ -44,7 +48,7 @@ def build_frame(lesion: LesionRecord) -> LesionFrame:
     radii = np.array(lesion.radii_mm)
     rotation = np.array(lesion.rotation).reshape(3, 3)
     distance = REACH * np.sqrt((rotation**2).T @ radii**2)
-    points = (_STEPS * distance[:, None]).reshape(-1)
+    points = (UNIT_STEPS * distance[:, None]).reshape(-1)
     points += lesion.displacement_mm
     turned = (rotation / radii[:, None]) @ points.reshape(3, 27)
     return LesionFrame(distance, turned.reshape(3, 3, 3, 3))
@@ -97,10 +101,6 @@ def _tabulate_coarse_grid() -> tuple[NDArray, NDArray]:
     coarse = np.linspace(-1, 1, _COARSE)
     basis = build_basis(coarse).T.astype(np.float32)
     return coarse, np.kron(np.kron(basis, basis), basis)
-
-
-# Unit steps to the control points by component, shape (3, 27).
-_STEPS = np.stack(np.meshgrid(*[(-1.0, 0.0, 1.0)] * 3, indexing='ij')).reshape(3, 27)
 
 
 def evaluate_shape(
