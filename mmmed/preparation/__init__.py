@@ -4,5 +4,6 @@ from .atlas import AtlasPreparer as AtlasPreparer
 from .base import BasePreparer as BasePreparer
 from .base import Outcome as Outcome
 from .cranium import CraniumPreparer as CraniumPreparer
+from .decathlon import DecathlonPreparer as DecathlonPreparer
 from .findings import Finding as Finding
 from .findings import InputError as InputError

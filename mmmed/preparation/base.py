@@ -68,7 +68,7 @@ class BasePreparer(ABC):
     """
 
     name: ClassVar[str]
-    classes: ClassVar[tuple[str, ...]]
+    classes: tuple[str, ...]
     help: ClassVar[str] = ''
     storage: ClassVar[Storage] = SliceStorage()
     version: ClassVar[int] = 1
@@ -126,6 +126,10 @@ class BasePreparer(ABC):
     @abstractmethod
     def describe(self, plan: Plan) -> Mapping[str, Any]:
         """Facts for the manifest's ``metainfo``: at least ``channels``."""
+
+    def describe_records(self, records: Sequence[Any]) -> Mapping[str, Any]:
+        """Facts for ``metainfo`` that only the converted images tell."""
+        return {}
 
     def describe_cases(self, cases: Sequence[Any]) -> Mapping[str, Any]:
         """Further facts for ``metainfo`` that only the accepted cases tell."""
@@ -378,7 +382,8 @@ class BasePreparer(ABC):
             )
             for record in records
         )
-        manifest = Manifest({**metainfo, **self.describe_cases(cases)}, cases)
+        facts = {**self.describe_records(records), **self.describe_cases(cases)}
+        manifest = Manifest({**metainfo, **facts}, cases)
         manifest.validate()
         for finding in self.review(work.plan, cases):
             work.report(finding)

@@ -1,18 +1,20 @@
 """Converted volumes to files, journal records and manifest cases.
 
-The twin of ``storage``, which does the same for slices.
+The twin of ``storage``, which does the same for slices. Two forms: memory maps for
+those who cut slices, compressed chunks for those who cut boxes.
 """
 
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmmed.functional.packed_bits import pack_mask
+from mmmed.io.chunked import encode_chunked
 from mmmed.preparation.workspace import Workspace
 from mmmed.structures import Manifest, VolumeCase
 
@@ -27,7 +29,7 @@ class VolumeItem:
         case_id: Unique name.
         patient_id: Person.
         images: Array (Z, Y, X) of each sequence, all on one grid.
-        mask: (Z, Y, X) boolean, None without one.
+        mask: (Z, Y, X) boolean, or the label map as uint8; None without one.
         spacing: (Z, Y, X) in mm.
         affine: Index (z, y, x) to RAS+ mm, shape (4, 4).
         facts: Whatever the preparer counts, as JSON.
@@ -36,7 +38,7 @@ class VolumeItem:
     case_id: str
     patient_id: str
     images: Mapping[str, NDArray]
-    mask: NDArray[np.bool_] | None
+    mask: NDArray | None
     spacing: tuple[float, float, float]
     affine: NDArray[np.float64]
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -55,20 +57,32 @@ class VolumeRecord:
     sha256: Mapping[str, str]
     facts: Mapping[str, Any]
 
-    def name_file(self, key: str) -> str:
-        """Name in the workspace of a sequence's file, or of the mask's (``'seg'``)."""
-        return f'{self.case_id}.{key}.npy'
-
 
 class VolumeStorage:
-    """How the flow of a preparation keeps volumes; see ``storage.SliceStorage``."""
+    """How the flow of a preparation keeps volumes; see ``storage.SliceStorage``.
+
+    Arrays become ``.npy`` files, to be mapped; of masks the bits are packed.
+    """
+
+    suffix: ClassVar[str] = '.npy'
+
+    def encode_image(self, array: NDArray) -> bytes:
+        """File of one sequence; equal arrays give equal bytes."""
+        return _encode(array)
+
+    def encode_mask(self, mask: NDArray) -> bytes:
+        """File of the mask."""
+        return _encode(pack_mask(mask))
+
+    def name_file(self, case_id: str, key: str) -> str:
+        """Name in the workspace of a sequence's file, or of the mask's (``'seg'``)."""
+        return f'{case_id}.{key}{self.suffix}'
 
     def store(self, item: VolumeItem, space: Workspace | None) -> dict[str, Any]:
         """Write the arrays of an item unless this is a dry run, and describe it."""
-        arrays: dict[str, NDArray] = dict(item.images)
+        content = {key: self.encode_image(a) for key, a in item.images.items()}
         if item.mask is not None:
-            arrays['seg'] = pack_mask(item.mask)
-        content = {key: _encode(array) for key, array in arrays.items()}
+            content['seg'] = self.encode_mask(item.mask)
         record = VolumeRecord(
             case_id=item.case_id,
             patient_id=item.patient_id,
@@ -83,7 +97,7 @@ class VolumeStorage:
         )
         if space:
             for key, data in content.items():
-                space.write(record.name_file(key), data)
+                space.write(self.name_file(item.case_id, key), data)
         return asdict(record)
 
     def load(self, item: Mapping[str, Any]) -> VolumeRecord:
@@ -92,7 +106,7 @@ class VolumeStorage:
 
     def list_files(self, record: VolumeRecord) -> dict[str, str]:
         """Hash of each file that a record stands for, by name in the workspace."""
-        return {record.name_file(key): value for key, value in record.sha256.items()}
+        return {self.name_file(record.case_id, k): v for k, v in record.sha256.items()}
 
     def make_case(
         self,
@@ -111,8 +125,10 @@ class VolumeStorage:
             patient_id=record.patient_id,
             split=split,
             fold=fold,
-            img_paths={k: f'{folder}/{k}.npy' for k in record.sha256 if k != 'seg'},
-            seg_map_path=None if count is None else f'{folder}/seg.npy',
+            img_paths={
+                k: f'{folder}/{k}{self.suffix}' for k in record.sha256 if k != 'seg'
+            },
+            seg_map_path=None if count is None else f'{folder}/seg{self.suffix}',
             shape=(depth, height, width),
             spacing=(z, y, x),
             affine=tuple(tuple(row) for row in record.affine),
@@ -125,10 +141,26 @@ class VolumeStorage:
     def plan_links(self, manifest: Manifest) -> dict[str, str]:
         """Place in the output folder of each file in the workspace."""
         return {
-            f'{case.case_id}.{key}.npy': f'{_FOLDER}/{case.case_id}/{key}.npy'
+            self.name_file(case.case_id, key): (
+                f'{_FOLDER}/{case.case_id}/{key}{self.suffix}'
+            )
             for case in manifest.cases
             for key in case.sha256
         }
+
+
+class ChunkedStorage(VolumeStorage):
+    """The same in compressed chunks, ``.b2nd``; masks are label maps as they are."""
+
+    suffix = '.b2nd'
+
+    def encode_image(self, array: NDArray) -> bytes:
+        """File of one sequence."""
+        return encode_chunked(array)
+
+    def encode_mask(self, mask: NDArray) -> bytes:
+        """File of the label map."""
+        return encode_chunked(mask)
 
 
 def _encode(array: NDArray) -> bytes:
