@@ -1,5 +1,9 @@
 """Generated data with known truth, so that everything runs without a download."""
 
+from .abdomen_ct import AbdomenPhantom as AbdomenPhantom
+from .abdomen_ct import make_abdomen as make_abdomen
+from .abdomen_ct import make_abdomen_cohort as make_abdomen_cohort
+from .abdomen_raw import write_abdomen_raw as write_abdomen_raw
 from .atlas_raw import write_atlas_phantom as write_atlas_phantom
 from .ct_ich_raw import write_jpeg_release as write_jpeg_release
 from .ct_ich_raw import write_nifti_release as write_nifti_release

@@ -59,6 +59,21 @@ def test_debug_shows_the_traceback(tmp_path, run):
         run('head-ct', tmp_path / 'raw', '--patients', 0, '--debug')
 
 
+def test_an_abdomen_is_written_in_the_layout_that_was_asked_for(tmp_path, run):
+    options = ['--patients', 1, '--spacing-mm', 10, 6, 6, '--layout', 'chaos', '--json']
+    code, out, _ = run('abdomen', tmp_path / 'raw', *options)
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])['scans'] == 1
+    assert (tmp_path / 'raw/03_CHAOS/ct/img/1_image.nii.gz').is_file()
+
+
+@pytest.mark.parametrize('bad', [['--tumors', -1], ['--spacing-mm', 0, 1, 1]])
+def test_a_wrong_abdomen_ends_with_2(tmp_path, run, bad):
+    code, _, err = run('abdomen', tmp_path / 'raw', *bad)
+    assert code == 2
+    assert err.startswith('error: ')
+
+
 def test_help_shows_an_example_that_names_this_tool(capsys, monkeypatch):
     monkeypatch.setattr(sys, 'argv', [str(TOOL), '--help'])
     with pytest.raises(SystemExit) as stop:
