@@ -129,7 +129,10 @@ def _compose_parts(
     """What is added anyway, or ``None``, and what is multiplied by the contrast."""
     lesion, weight = layer.lesion, layer.weight
     modulation = None
-    if lesion.texture_deviation > 0 or lesion.necrosis_share or lesion.capsule_hu:
+    # Between two knots there is next to nothing to see, and the mean is set anyway.
+    has_room = 2 * lesion.radius_mm > lesion.texture_mm
+    has_texture = lesion.texture_deviation > 0 and has_room
+    if has_texture or lesion.necrosis_share or lesion.capsule_hu:
         modulation = evaluate_modulation(
             lesion, layer.frame, spacing, layer.grid_box, weight.device
         )
@@ -146,7 +149,7 @@ def _compose_parts(
     if lesion.necrosis_share > 0 and modulation is not None:
         core = _build_core(layer, modulation)
         base = core if base is None else base.add_(core)
-    if modulation is None or lesion.texture_deviation == 0:
+    if modulation is None or not has_texture:
         return base, weight.clone()
     deviation = min(lesion.texture_deviation, _MOST_TEXTURE_DEVIATION)
     gain = modulation.mul_(deviation).add_(1).clamp_(_LEAST_GAIN, _MOST_GAIN)

@@ -6,6 +6,7 @@ from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
+from .synthesize_lesions import SynthesizeLesions as SynthesizeLesions
 from .volume_intensity import RandomIntensityVolume as RandomIntensityVolume
 from .volume_loading import LoadVolume as LoadVolume
 from .volume_loading import LoadVolumePatch as LoadVolumePatch
