@@ -7,3 +7,4 @@ from .cranium import CraniumPreparer as CraniumPreparer
 from .decathlon import DecathlonPreparer as DecathlonPreparer
 from .findings import Finding as Finding
 from .findings import InputError as InputError
+from .liver import LiverPreparer as LiverPreparer

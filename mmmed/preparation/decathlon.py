@@ -34,7 +34,8 @@ class DecathlonPreparer(LabelledVolumePreparer):
         **options: See :class:`LabelledVolumePreparer`.
 
     Source:
-        Antonelli et al. 2022, doi:10.1038/s41467-022-30695-9 (layout and ``dataset.json``).
+        Layout and ``dataset.json``: Antonelli et al. 2022,
+        doi:10.1038/s41467-022-30695-9.
     """
 
     name = 'decathlon'

@@ -16,33 +16,43 @@ _LEAST_A_FOLD = 2
 
 
 def rank_strata(
-    records: Sequence[VolumeRecord], num_folds: int, *, prefix: str = ''
+    volumes: Mapping[str, float], num_folds: int, *, empty: str = 'empty'
 ) -> dict[str, str]:
-    """Stratum of each patient with labels, by the rank of their largest volume.
+    """Stratum of each patient by the rank of a volume.
 
     Args:
-        records: Converted cases; those without labels are passed over.
+        volumes: Volume of each patient, 0 for none.
         num_folds: Folds among which each rank is to be shared.
-        prefix: Before each name.
+        empty: Stratum of those without any.
 
     Returns:
-        ``'volume 1 of 4'`` (smallest) and so on by patient, in the order of the
-        records; ``'empty'`` where no case has foreground.
+        ``'volume 1 of 4'`` (smallest) and so on by patient, in the given order.
     """
-    volumes: dict[str, float] = {}
-    for record in records:
-        if record.foreground_voxels is not None:
-            size = record.foreground_voxels * math.prod(record.spacing)
-            known = volumes.get(record.patient_id, 0.0)
-            volumes[record.patient_id] = max(known, size)
     filled = sorted((v, p) for p, v in volumes.items() if v > 0)
     ranks = min(max(len(filled) // (num_folds * _LEAST_A_FOLD), 1), _MOST_RANKS)
     rank = {p: i * ranks // len(filled) for i, (_, p) in enumerate(filled)}
     return {
-        patient: prefix
-        + (f'volume {rank[patient] + 1} of {ranks}' if patient in rank else 'empty')
+        patient: f'volume {rank[patient] + 1} of {ranks}' if patient in rank else empty
         for patient in volumes
     }
+
+
+def sum_volumes(
+    records: Sequence[VolumeRecord], classes: Sequence[int]
+) -> dict[str, float]:
+    """Labelled volume in mm3 of each patient, of the case where it is largest.
+
+    Args:
+        records: Converted cases; those without labels are passed over.
+        classes: Class numbers that count.
+    """
+    volumes: dict[str, float] = {}
+    for record in records:
+        if record.foreground_voxels is not None:
+            number = sum(record.facts['label_voxels'][i] for i in classes)
+            size = number * math.prod(record.spacing)
+            volumes[record.patient_id] = max(volumes.get(record.patient_id, 0.0), size)
+    return volumes
 
 
 def count_labelled(

@@ -21,6 +21,7 @@ from mmmed.preparation.labelled_counts import (
     count_labelled,
     format_labelled,
     rank_strata,
+    sum_volumes,
 )
 from mmmed.preparation.parts import Plan, Task
 from mmmed.preparation.volume_storage import ChunkedStorage, VolumeItem, VolumeRecord
@@ -154,6 +155,9 @@ class LabelledVolumePreparer(BasePreparer):
             image = image.resample(self.spacing_mm)
             mask = mask and mask.resample(self.spacing_mm, labels=True, mode='linear')
         channels = self._split_channels(case, image)
+        facts['range'] = [
+            [float(array.min()), float(array.max())] for array in channels.values()
+        ]
         if mask is not None:
             facts['foreground'] = {
                 name: describe_foreground(array, mask.array > 0)
@@ -228,6 +232,7 @@ class LabelledVolumePreparer(BasePreparer):
             'orientation': facts['orientation'],
             'shape': facts['shape'],
             'spacing': facts['spacing'],
+            'range': facts['range'],
         }
         if facts['lost_spacing']:
             source['lost_spacing'] = True
@@ -244,7 +249,8 @@ class LabelledVolumePreparer(BasePreparer):
 
     def stratify(self, records: Sequence[VolumeRecord]) -> dict[str, Any]:
         """Ranks of labelled volume: small to large in up to four groups."""
-        return rank_strata(records, self.partition.num_folds)
+        volumes = sum_volumes(records, range(1, len(self.classes)))
+        return {**rank_strata(volumes, self.partition.num_folds)}
 
     def review(self, plan: Plan, cases: Sequence[VolumeCase]) -> Sequence[Finding]:
         """Cases that were kept, but should be looked at."""
@@ -263,6 +269,11 @@ class LabelledVolumePreparer(BasePreparer):
                 remedy = (
                     'fetch the original, or set its voxel size; sizes in mm are off'
                 )
+                findings.append(Finding(source['img'], text, remedy, skipped=False))
+            low, high = source['range'][0]
+            if self.is_hu and low >= 0:
+                text = f'values from {low:g} to {high:g}, without the air of CT numbers'
+                remedy = 'fetch it before it was windowed, or without its rescaling'
                 findings.append(Finding(source['img'], text, remedy, skipped=False))
             if source.get('label_shift_mm'):
                 text = (
@@ -327,15 +338,12 @@ def _find_twins(cases: Sequence[VolumeCase], sequence: str) -> list[Finding]:
     first: dict[str, VolumeCase] = {}
     for case in cases:
         other = first.setdefault(case.sha256[sequence], case)
-        if other is not case:
-            same = other.patient_id == case.patient_id
+        if other.patient_id != case.patient_id:
             findings.append(
                 Finding(
                     case.extra['source']['img'],
-                    f'the same image as {other.case_id}',
-                    'nothing to do, they are one patient'
-                    if same
-                    else 'keep one of them, they may be on two sides of the split',
+                    f'the same image as {other.case_id}, of another patient',
+                    'keep one of them, they may be on two sides of the split',
                     skipped=False,
                 )
             )

@@ -59,6 +59,10 @@ class Partition:
         self.given = given
         self.num_folds, self.folds_on = given.num_folds, 'all'
 
+    def take_holdout(self, patients: set[str]) -> None:
+        """Validate exactly these patients; the folds are still drawn."""
+        self.val_ratio, self.val_patients = None, sorted(patients)
+
     def check(self, patients: set[str], raw: Path) -> None:
         """Whether these patients are enough.
 
