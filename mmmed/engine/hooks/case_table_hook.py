@@ -10,10 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmmed.files import hash_file, write_csv_atomic, write_json_atomic
-from mmmed.io.png import write_label
 from mmmed.registry import HOOKS
 from mmmed.structures.manifest import Manifest
 
+from .case_mask import write_case_mask
 from .case_table_join import join_metrics
 from .run_record_hook import find_manifest, start_record
 
@@ -24,9 +24,10 @@ class CaseTableHook(Hook):
 
     The folder holds one CSV per table of the metrics (``cases.csv``,
     ``patients.csv``), ``summary.json``, ``run.json`` and the predicted label maps
-    ``pred/<case_id>.png`` at the size of the original image. Reports are made from
-    this folder alone. It takes every metric that has ``tables`` and ``summary``, and
-    joins those of several metrics: ``cases.csv`` has the columns of all.
+    ``pred/<case_id>.png`` at the size of the original image, or ``.nii.gz`` of a volume
+    with its affine. Reports are made from this folder alone. It takes every metric
+    that has ``tables`` and ``summary``, and joins those of several metrics:
+    ``cases.csv`` has the columns of all.
 
     Args:
         save_masks: Whether to write the predicted label maps.
@@ -55,9 +56,8 @@ class CaseTableHook(Hook):
         if not self.save_masks:
             return
         for sample in outputs or ():
-            seg = sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
-            path = self.folder / 'pred' / f'{sample.metainfo["case_id"]}.png'
-            write_label(path, seg.astype('uint8'))
+            labels = sample.pred_sem_seg.data.cpu().numpy()
+            write_case_mask(self.folder / 'pred', labels, sample.metainfo)
 
     def after_test_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
