@@ -4,6 +4,7 @@ Examples:
     python tools/prepare_dataset.py cranium RAW --out data/cranium --workers 4
     python tools/prepare_dataset.py atlas RAW --out data/atlas --num-parts 8 --part-id 0
     python tools/prepare_dataset.py atlas RAW --out data/atlas --num-parts 8 --merge
+    python tools/prepare_dataset.py liver RAW --out data/liver --write-datalists
 
 Exit codes: 0 done, 2 the call or the raw data is wrong (nothing was written), 3 done
 but some raw files had to be skipped (each is named), 130 interrupted.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmmed.io import read_volume
+from mmmed.io.chunked import encode_chunked
 from mmmed.preparation.base import BasePreparer
 from mmmed.preparation.findings import Finding, InputError, SourceError
 from mmmed.preparation.foreground_intensity import describe_foreground, pool_foreground
@@ -99,7 +100,15 @@ class LabelledVolumePreparer(BasePreparer):
         }
 
     def plan(self, raw: Path, cases: Sequence[LabelledCase], **rest: Any) -> Plan:
-        """Plan of the cases that were found; remembers them for :meth:`convert`."""
+        """Plan of the cases that were found; remembers them for :meth:`convert`.
+
+        Raises:
+            InputError: The package that writes chunks is not installed.
+        """
+        try:
+            encode_chunked(np.zeros(1, np.uint8))
+        except ImportError as error:  # before hours of work, not after
+            raise InputError(str(error)) from error
         self.cases = {case.case_id: case for case in cases}
         return Plan(raw, [case.to_task() for case in cases], context=self.cases, **rest)
 

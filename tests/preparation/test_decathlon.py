@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -300,6 +301,12 @@ def test_a_wrong_call_is_one_clear_error(raw, tmp_path):
     (empty.root / 'imagesTr').rename(empty.root / 'other')
     with pytest.raises(InputError, match=r'neither dataset\.json nor folders'):
         prepare(empty, tmp_path / 'out')
+
+
+def test_without_the_package_nothing_is_begun(raw, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'blosc2', None)
+    with pytest.raises(InputError, match=r'pip install "mmmed\[volumes\]"'):
+        prepare(raw, tmp_path / 'out')
 
 
 def test_texts_of_the_command_line():
