@@ -46,6 +46,9 @@ def test_builds_and_does_one_forward(path):
     init_default_scope(config.default_scope)
     from mmseg.registry import MODELS
 
+    if 'network' in config.model:
+        check_volume_model(config.model, MODELS)
+        return
     config.model.backbone.base_channels = 8
     if 'channels' in config.model.decode_head:  # complete networks have no such head
         config.model.decode_head.in_channels = 8
@@ -55,6 +58,19 @@ def test_builds_and_does_one_forward(path):
     with torch.no_grad():
         logits = model(torch.zeros(1, channels, 64, 48), mode='tensor')
     assert logits.shape[:2] == (1, config.model.decode_head.out_channels)
+    assert torch.isfinite(logits).all()
+
+
+def check_volume_model(model, registry):
+    if 'channels' in model.network:
+        model.network.channels = [8 for _ in model.network.channels]
+    if 'feature_size' in model.network:
+        model.network.feature_size = 12
+    channels = model.network.get('in_channels', 1)
+    with torch.no_grad():
+        network = registry.build(model).eval()
+        logits = network(torch.zeros(1, channels, 32, 40, 33), mode='tensor')
+    assert logits.shape == (1, model.decode_head.out_channels, 32, 40, 33)
     assert torch.isfinite(logits).all()
 
 
