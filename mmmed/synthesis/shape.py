@@ -134,31 +134,36 @@ def evaluate_shape(
     reach = frame.distance_mm.tolist()
     scaled = [place / r for place, r in zip(places, reach, strict=True)]
     held = [np.minimum(np.maximum(t, -1), 1) for t in scaled]
-    along_z, along_y, along_x = (build_basis(t) for t in held)
+    along_z, along_y = build_basis(held[0]), build_basis(held[1])
     beyond = [t - h for t, h in zip(scaled, held, strict=True)]
     # The weights of each axis add up to 1, so what lies beyond is added once.
     u = along_z @ frame.controls.reshape(3, 3, 9)  # (j, Z, 9)
     u += (frame.slope[:, 0, None] * beyond[0])[:, :, None]
     u = along_y @ u.reshape(3, -1, 3, 3)  # (j, Z, Y, 3)
     u += (frame.slope[:, 1, None] * beyond[1])[:, None, :, None]
-    whole = np.empty((*u.shape[:3], 4), np.float32)
-    whole[..., :3] = u
-    whole[..., 3] = frame.slope[:, 2, None, None]
-    rows = torch.from_numpy(whole.reshape(-1, 4))
-    last = np.concatenate([along_x.T, beyond[2][None]], dtype=np.float32)
-    columns = torch.from_numpy(last)
-    u2 = (rows.to(device) @ columns.to(device)).square_().view(3, -1)
-    sums = np.ones((2, 3), np.float32)
-    sums[1] = np.array(lesion.radii_mm) ** -2.0
-    squares = torch.from_numpy(sums).to(device) @ u2  # (2, n)
-    size = [part.stop - part.start for part in box]
-    rho, slope = squares.sqrt_().view(2, *size)
+    # Along X as a polynomial, term by term: a matrix product would not give the same
+    # bits for any number of threads, and is no faster.
+    first, middle, last = np.moveaxis(u, 3, 0)
+    terms = np.stack([middle, (last - first) / 2, (last + first) / 2 - middle])
+    constant, linear, quadratic = _to_device(terms[..., None], device)
+    t = _to_device(held[2], device)
+    u2 = (quadratic * t).add_(linear).mul_(t).add_(constant)  # (j, Z, Y, X)
+    if beyond[2].any():
+        u2.add_(_to_device(frame.slope[:, 2, None, None, None] * beyond[2], device))
+    u2.square_()
+    z, y, x = lesion.radii_mm
+    rho = (u2[0] + u2[1]).add_(u2[2]).sqrt_()
+    slope = (u2[0] * z**-2).add_(u2[1], alpha=y**-2).add_(u2[2], alpha=x**-2).sqrt_()
     # Distance is (1 - rho) over the gradient of rho, which is slope / rho; the small
     # numbers make it the mean radius in the very centre, where both vanish.
     tiny = 1e-3
     slope.add_(tiny / lesion.radius_mm)
     depth = (1 - rho).mul_(rho + tiny).div_(slope)
     return depth, rho
+
+
+def _to_device(array: NDArray, device: torch.device) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32)).to(device)
 
 
 def locate_voxels(

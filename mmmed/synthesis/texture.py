@@ -21,6 +21,8 @@ from mmmed.synthesis.shape import LesionFrame, locate_voxels
 # Standard deviation of a cubic B-spline with independent knots of deviation 1: the
 # integral of the squared spline is 151/315 along each axis.
 _SPLINE_DEVIATION = (151 / 315) ** 1.5
+# Steps of a knot's value in 1.
+_STEPS = 256
 _TILE = 96
 _TILE_SEED = 2303_14869
 _GRAIN_RADIUS = 4
@@ -40,8 +42,7 @@ def evaluate_modulation(
     reach = 1.2 * frame.distance_mm  # a little more than any box around the lesion
     counts = [math.ceil(r) for r in (2 / lesion.texture_mm * reach + 4).tolist()]
     rng = np.random.default_rng(lesion.texture_seed)
-    knots = rng.standard_normal(counts, dtype=np.float32)
-    knots *= 1 / _SPLINE_DEVIATION
+    knots = np.rint(rng.standard_normal(counts) * (_STEPS / _SPLINE_DEVIATION)) / _STEPS
     places = locate_voxels(lesion, spacing, box)
     moved = [place + r for place, r in zip(places, reach.tolist(), strict=True)]
     weights = _build_spline(np.concatenate(moved) / lesion.texture_mm, max(counts))
@@ -52,19 +53,23 @@ def evaluate_modulation(
     )
     field = along_z @ knots.reshape(counts[0], -1)  # (Z, ky * kx)
     field = along_y @ field.reshape(-1, *counts[1:])  # (Z, Y, kx)
-    columns = torch.from_numpy(np.ascontiguousarray(along_x.T))
-    return torch.from_numpy(field).to(device) @ columns.to(device)
+    field = np.rint(field * _STEPS) / _STEPS
+    rows = torch.from_numpy(field.astype(np.float32)).to(device)
+    columns = torch.from_numpy(along_x.T.astype(np.float32)).to(device)
+    return rows @ columns
 
 
-def _build_spline(position: NDArray, count: int) -> NDArray[np.float32]:
+def _build_spline(position: NDArray, count: int) -> NDArray[np.float64]:
     """Uniform cubic B-spline weights of ``count`` knots, shape (n, count).
 
-    Knot k is centred at position k - 1.
+    Knot k is centred at position k - 1. Weights are whole numbers of 1/1024 and knots
+    of 1/256: a product of single precision with them is exact, so that neither the
+    number of threads nor the device changes a bit.
     """
     away = np.abs(position[:, None] - np.arange(-1, count - 1))
     wide, narrow = np.maximum(2 - away, 0), np.maximum(1 - away, 0)
     weights = (wide * wide * wide - 4 * narrow * narrow * narrow) / 6
-    return weights.astype(np.float32)
+    return np.rint(weights * 1024) / 1024
 
 
 def evaluate_grain(lesion: LesionRecord, box: Box, device: torch.device) -> Tensor:
