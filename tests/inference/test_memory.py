@@ -26,7 +26,24 @@ def test_peak_is_far_below_that_of_all_classes(benchmark, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_the_full_case_stays_under_three_gib(benchmark, tmp_path) -> None:
-    spec = {**benchmark.FULL, 'window': benchmark.FULL_WINDOW}
-    benchmark.make_scan(spec['shape'], tmp_path / 'scan.nii.gz')
-    assert benchmark.measure({**spec, 'variant': 'ours'}, tmp_path)['peak_mib'] < 3072
+def test_the_full_case_would_stay_under_three_gib(benchmark, tmp_path) -> None:
+    """Two short scans of full planes: what a slice adds, and so what 800 take.
+
+    All 800 are measured by the benchmark, six minutes of a processor.
+    """
+    peaks = {}
+    for slices in (32, 80):
+        folder = tmp_path / str(slices)
+        folder.mkdir()
+        spec = {
+            **benchmark.FULL,
+            'window': benchmark.FULL_WINDOW,
+            'shape': (slices, 512, 512),
+        }
+        benchmark.make_scan(spec['shape'], folder / 'scan.nii.gz')
+        found = benchmark.measure({**spec, 'variant': 'ours'}, folder)
+        peaks[slices] = found['peak_mib']
+    a_slice = (peaks[80] - peaks[32]) / (80 - 32)
+    # A slice of one channel in float32 and its mask take 1.25 MiB; classes, 100.
+    assert a_slice < 4
+    assert peaks[80] + a_slice * (800 - 80) < 3072
