@@ -26,7 +26,7 @@ MAY_IMPORT = {
     'synthesis': {'registry', 'functional', 'structures'},
     'phantoms': {'registry', 'io', 'functional', 'structures', 'files'},
     'preparation': {
-        'registry', 'io', 'functional', 'structures', 'files', 'progress',
+        'registry', 'io', 'functional', 'structures', 'synthesis', 'files', 'progress',
     },
     'datasets': {'registry', 'io', 'functional', 'structures', 'files', 'synthesis'},
     'models': {'registry', 'functional', 'structures'},

@@ -63,6 +63,8 @@ class GrowthRecipe:
 
 # Level that the darkest tumors come down to when contrast follows the scan.
 _SOFTEST_HU = 20.0
+# Full cells are darkened about this much more than the mean of the tumor.
+_PEAK = 1.4
 _SMALLER: dict[str, Any] = {'steps': (5, 79), 'death_after': 30}
 GROWTH_RECIPES = {
     'liver': GrowthRecipe('liver'),
@@ -169,7 +171,7 @@ def adapt_recipe(
     low, middle, high = (float(v) for v in np.percentile(values, (25, 50, 75)))
     deviation = max((high - low) / 1.349, 1.0)
     largest = recipe.contrast_hu[1]
-    scale = min(1.0, max(middle - _SOFTEST_HU, 10.0) / largest)
+    scale = min(1.0, max(middle - _SOFTEST_HU, 10.0) / (_PEAK * largest))
     return replace(
         recipe,
         window_hu=(middle - deviation, middle + 2 * deviation),

@@ -85,10 +85,10 @@ def test_without_tissue_the_plan_is_empty(level):
 def test_an_unenhanced_organ_gets_its_own_window_and_less_contrast():
     hu, organ = make_organ(45)
     recipe = adapt_recipe(get_growth_recipe('liver'), hu, organ)
-    # Normal with deviation 15: from 30 to 75, and at most 45 - 20 HU darker.
+    # Normal with deviation 15: from 30 to 75, and full cells at most 45 - 20 HU darker.
     assert recipe.window_hu == pytest.approx((30, 75), abs=2)
-    assert recipe.contrast_hu == pytest.approx((25 * 34 / 77, 25), abs=0.7)
-    portal, organ = make_organ(120)
+    assert recipe.contrast_hu == pytest.approx((25 / 1.4 * 34 / 77, 25 / 1.4), abs=0.7)
+    portal, organ = make_organ(140)
     recipe = adapt_recipe(get_growth_recipe('liver'), portal, organ)
     assert recipe.contrast_hu == (34, 77)
     assert adapt_recipe(recipe, hu, organ & False) == recipe
