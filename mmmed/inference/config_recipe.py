@@ -18,6 +18,7 @@ from mmmed.inference.recipe import (
     ScanRecipe,
     list_offsets,
 )
+from mmmed.inference.volume_recipe import read_volume_recipe
 
 _PACKING = ('PackMedInputs', 'PackSegInputs')
 # Transforms that read a case, and the size that they fit slices into by default.
@@ -41,7 +42,8 @@ def derive_recipe(
 
     Args:
         config: Resolved config. Its optional entry ``inference`` holds arguments of
-            :class:`ScanRecipe`, with ``intensity`` as a dict; a 3-D model needs it.
+            :class:`ScanRecipe`, with ``intensity`` as a dict; a 3-D model other than
+            ``mmmed.VolumeSegmentor`` needs it.
         dataset_meta: ``meta['dataset_meta']`` of the checkpoint.
         model: Built from ``config['model']``.
         changes: Arguments of :class:`ScanRecipe` that the user gave.
@@ -51,25 +53,33 @@ def derive_recipe(
             where to state it.
     """
     stated = {**config.get('inference', {}), **(changes or {})}
-    values: dict[str, Any] = {'dimension': stated.get('dimension', 2)}
+    parts = config.get('model', {})
+    # A model of whole volumes has a network where the host's have a backbone.
+    backbone = parts.get('backbone') or parts.get('network') or {}
+    is_volume = 'network' in parts
+    values: dict[str, Any] = {
+        'dimension': stated.get('dimension', 3 if is_volume else 2)
+    }
     values.update(_read_model(model))
-    backbone = config.get('model', {}).get('backbone') or {}
     if 'in_channels' in backbone:
         values['in_channels'] = backbone['in_channels']
     if values['dimension'] == 2:
         values.update(_read_pipeline(config, is_needed='size' not in stated))
         values['flips'] = _read_flips(config)
         values.update(_read_slices(config, dataset_meta))
+    elif is_volume:
+        pipeline = _find_pipeline(config)
+        values.update(read_volume_recipe(config, pipeline, dataset_meta, stated))
     elif 'orientation' not in stated:
         raise ValueError(
             'the config does not say which way volumes are turned; '
             + _STATE_IT.format("orientation='SAR'")
         )
     values['classes'] = dataset_meta.get('classes')
-    if 'intensity' not in stated:
+    if 'intensity' not in stated and 'intensity' not in values:
         values['intensity'] = _read_intensity(dataset_meta)
         if values['intensity']['kind'] == 'percentile':
-            values['intensity']['whole'] = _loads_bytes(config)
+            values['intensity']['whole'] = not is_volume and _loads_bytes(config)
     values.update(stated)
     if not values['classes']:
         raise ValueError(
@@ -115,6 +125,8 @@ def _read_preprocessor(preprocessor: Any) -> dict[str, Any]:
 def _read_test_cfg(test_cfg: Mapping[str, Any]) -> dict[str, Any]:
     if test_cfg.get('mode') == 'slide':
         values = {name: tuple(test_cfg[name]) for name in ('crop_size', 'stride')}
+        if 'flips' in test_cfg:  # of volumes; slices have them in tta_pipeline
+            values['flips'] = tuple(tuple(axes) for axes in test_cfg['flips'])
         # The host's own segmentor counts all windows alike.
         return {**values, 'window_weight': test_cfg.get('window_weight', 'constant')}
     return {'size_divisor': int(test_cfg.get('size_divisor', 1))}

@@ -26,7 +26,8 @@ class LoadVolume(BaseTransform):
 
     Added keys: ``img`` (C, Z, Y, X) float32; ``gt_seg_map`` (Z, Y, X) uint8, always
     on the stored grid; ``ori_shape``, ``img_shape`` (Z, Y, X), ``img_spacing``,
-    ``inside`` (the box of ``img`` that holds image: all of it).
+    ``inside`` (the box of ``img`` that holds image: all of it); on another spacing
+    ``img_grid``, per axis step and offset from indices of ``img`` to stored ones.
 
     Modified keys: ``seg_fields`` lists ``gt_seg_map``.
 
@@ -50,7 +51,7 @@ class LoadVolume(BaseTransform):
         channels = [self._files.read_img(p, shape) for p in results['img_paths']]
         spacing = tuple(results['spacing'])
         if self.spacing is not None and self.spacing != spacing:
-            channels = self._resample(channels, results['affine'])
+            channels, results['img_grid'] = self._resample(channels, results['affine'])
             spacing = self.spacing
         img = np.stack(channels)
         results.update(
@@ -65,7 +66,9 @@ class LoadVolume(BaseTransform):
             results['seg_fields'] = [*results['seg_fields'], 'gt_seg_map']
         return results
 
-    def _resample(self, channels: list[np.ndarray], affine: Any) -> list[np.ndarray]:
+    def _resample(
+        self, channels: list[np.ndarray], affine: Any
+    ) -> tuple[list[np.ndarray], tuple[tuple[float, float], ...]]:
         assert self.spacing is not None
         matrix = np.asarray(affine, np.float64)
         shape, target = plan_spacing(channels[0].shape, matrix, self.spacing)
@@ -73,7 +76,10 @@ class LoadVolume(BaseTransform):
         index_map = compute_index_map(target, matrix)
         straight = np.diag(np.diag(index_map))
         straight[:3, 3] = index_map[:3, 3]
-        return [resample_image(channel, straight, shape) for channel in channels]
+        grid = tuple(
+            (float(straight[axis, axis]), float(straight[axis, 3])) for axis in range(3)
+        )
+        return [resample_image(one, straight, shape) for one in channels], grid
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(spacing={self.spacing})'

@@ -25,6 +25,7 @@ META_KEYS = (
     'img_shape',
     'spacing',
     'img_spacing',
+    'img_grid',
     'affine',
     'lesions',
     'pending_warp',

@@ -197,11 +197,25 @@ VolumeDataPreprocessor`, which is the default.
 
 
 def _restore(prob: Tensor, meta: Mapping[str, Any]) -> Tensor:
-    """Probabilities (1, K, Z, Y, X) on the grid of ``ori_shape``."""
-    size = tuple(meta.get('ori_shape', prob.shape[2:]))
-    if tuple(prob.shape[2:]) == size:
+    """Probabilities (1, K, Z, Y, X) on the stored grid, of ``ori_shape``."""
+    grid = meta.get('img_grid')
+    if grid is None:
         return prob
-    return nn.functional.interpolate(prob, size, mode='trilinear', align_corners=False)
+    for axis, ((step, offset), n) in enumerate(
+        zip(grid, meta['ori_shape'], strict=True)
+    ):
+        size = prob.shape[axis + 2]
+        place = (torch.arange(n, dtype=torch.float64) - offset) / step
+        place = place.clamp(0, size - 1)
+        low = place.floor().long().clamp(max=max(size - 2, 0))
+        high = (low + 1).clamp(max=size - 1)
+        shape = [1] * prob.ndim
+        shape[axis + 2] = n
+        share = (place - low).to(prob).view(shape)
+        low, high = low.to(prob.device), high.to(prob.device)
+        below = prob.index_select(axis + 2, low)
+        prob = below.lerp_(prob.index_select(axis + 2, high), share)
+    return prob
 
 
 def _complete_test_cfg(given: Mapping[str, Any]) -> ConfigDict:

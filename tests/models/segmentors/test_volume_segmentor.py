@@ -80,11 +80,28 @@ def test_volumes_smaller_than_a_window_are_padded_and_cut():
 def test_padding_of_the_batch_and_resampling_are_undone():
     inputs = torch.full((1, 1, 6, 8, 10), -1.0)
     inputs[:, :, :4, :6, :6] = 1.0
-    meta = {'img_shape': (4, 6, 6), 'ori_shape': (8, 6, 3)}
+    # Voxels of the volume lie at half, and at twice the distance of those fed.
+    meta = {
+        'img_shape': (4, 6, 6),
+        'ori_shape': (8, 6, 3),
+        'img_grid': ((2.0, 0.5), (1.0, 0.0), (0.5, -0.25)),
+    }
     sample = SegDataSample(metainfo=meta)
     labels = build().predict(inputs, [sample])[0].pred_sem_seg.data
     assert labels.shape == (1, 8, 6, 3)
     assert labels.all()
+
+
+def test_probabilities_of_a_ramp_return_where_they_were():
+    model = build(test_cfg={'mode': 'whole', 'keep_probabilities': True})
+    ramp = torch.arange(6.0).view(1, 1, 6, 1, 1).expand(1, 1, 6, 2, 2) / 6
+    meta = {'ori_shape': (3, 2, 2), 'img_grid': ((0.5, -0.25), (1, 0), (1, 0))}
+    sample = SegDataSample(metainfo=meta)
+    prob = model.predict(ramp.contiguous(), [sample])[0].seg_probs.data[1, :, 0, 0]
+    all_prob = torch.sigmoid(2 * torch.arange(6.0) / 6)
+    # Stored voxel k lies at 2 k + 0.5 of those fed.
+    expected = [(all_prob[2 * k] + all_prob[2 * k + 1]) / 2 for k in range(3)]
+    torch.testing.assert_close(prob, torch.stack(expected))
 
 
 def test_mirrored_views_are_averaged():
@@ -142,7 +159,7 @@ def test_half_precision_trains_in_full_precision_losses(dtype):
         loss = model(**batch, mode='loss')['loss_dice_ce']
     assert loss.dtype == torch.float32
     loss.backward()
-    assert float(loss) == pytest.approx(float(exact), rel=0.02)
+    assert loss.item() == pytest.approx(exact.item(), rel=0.02)
     assert torch.isfinite(model.network.conv.weight.grad).all()
 
 
