@@ -5,7 +5,6 @@ threads. Not here: drawing records (``drawing``).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +84,7 @@ def apply_records(
     for group in group_layers(layers):
         members = [layer for index in group if (layer := layers[index])]
         if len(members) > 1:
-            members = share_voxels(members)
+            share_voxels(members)
         # All changes of a group are known before its part of the image changes.
         changes = [compose_layer(m, out[m.box], lengths) for m in members]
         for index, member, change in zip(group, members, changes, strict=True):
@@ -117,8 +116,8 @@ def group_layers(layers: Sequence[LesionLayer | None]) -> list[list[int]]:
     return groups
 
 
-def share_voxels(layers: Sequence[LesionLayer]) -> list[LesionLayer]:
-    """Layers that overlap, each voxel left to the lesion that weighs most there.
+def share_voxels(layers: Sequence[LesionLayer]) -> None:
+    """Leave each voxel to the lesion that weighs most there; changes the layers.
 
     The lesions merge, and the contrast of each is still exact over its own voxels.
     """
@@ -127,25 +126,24 @@ def share_voxels(layers: Sequence[LesionLayer]) -> list[LesionLayer]:
     size = [stop - start for start, stop in zip(first, last, strict=True)]
     device = layers[0].weight.device
     best = torch.zeros(size, dtype=torch.float32, device=device)
-    owner = torch.full(size, -1, dtype=torch.int16, device=device)
-    places = []
-    for index, layer in enumerate(layers):
+    owner = torch.zeros(size, dtype=torch.int16, device=device)
+    views = []
+    for number, layer in enumerate(layers, start=1):
         place = tuple(
             slice(part.start - start, part.stop - start)
             for part, start in zip(layer.box, first, strict=True)
         )
-        places.append(place)
-        there = best[place]
-        owner[place].masked_fill_(layer.weight > there, index)
+        there, owned = best[place], owner[place]
+        owned.masked_fill_(layer.weight > there, number)
         torch.maximum(there, layer.weight, out=there)
-    shared = []
-    for index, (layer, place) in enumerate(zip(layers, places, strict=True)):
-        mine = owner[place] == index
-        free = mine | (owner[place] < 0)
-        weight = layer.weight * mine
-        organ = layer.organ & free
-        shared.append(replace(layer, weight=weight, label=weight >= 0.5, organ=organ))
-    return shared
+        views.append(owned)
+    for number, (layer, owned) in enumerate(zip(layers, views, strict=True), start=1):
+        mine = owned == number
+        layer.weight.mul_(mine)
+        layer.label.logical_and_(mine)
+        if layer.lesion.mass_effect > 0:
+            # Surroundings are pushed, but not another lesion.
+            layer.organ.logical_and_(mine | (owned == 0))
 
 
 def _meet(one: Box, other: Box) -> bool:

@@ -150,10 +150,10 @@ def evaluate_shape(
     u2 = (quadratic * t).add_(linear).mul_(t).add_(constant)  # (j, Z, Y, X)
     if beyond[2].any():
         u2.add_(_to_device(frame.slope[:, 2, None, None, None] * beyond[2], device))
-    u2.square_()
-    z, y, x = lesion.radii_mm
-    rho = (u2[0] + u2[1]).add_(u2[2]).sqrt_()
-    slope = (u2[0] * z**-2).add_(u2[1], alpha=y**-2).add_(u2[2], alpha=x**-2).sqrt_()
+    first2, second2, third2 = u2.square_()
+    a, b, c = (radius**-2 for radius in lesion.radii_mm)
+    rho = (first2 + second2).add_(third2).sqrt_()
+    slope = first2.mul_(a).add_(second2, alpha=b).add_(third2, alpha=c).sqrt_()
     # Distance is (1 - rho) over the gradient of rho, which is slope / rho; the small
     # numbers make it the mean radius in the very centre, where both vanish.
     tiny = 1e-3

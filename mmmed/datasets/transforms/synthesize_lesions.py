@@ -60,10 +60,10 @@ class SynthesizeLesions(DrawnTransform):
         prob_real: float = 0.0,
         prior: str | None = None,
     ) -> None:
-        super().__init__(max(prob, prob_real))
         for name, value in (('prob', prob), ('prob_real', prob_real)):
             if not 0 <= value <= 1:
                 raise ValueError(f'{name} is {value}, expected a probability in [0, 1]')
+        super().__init__(max(prob, prob_real))
         self.recipe = build_recipe(get_recipe(recipe, organ), overrides, weights)
         self.prob_healthy = prob
         self.prob_real = prob_real
