@@ -76,7 +76,8 @@ def get_recipe(name: str = 'public', organ: str = 'liver') -> LesionRecipe:
     recipe = recipes[name]
     if organ == 'liver':
         return recipe
-    changes: dict[str, object] = {'loads': _SMALL_ORGAN_LOADS}
+    # Tumors of a thin organ reach through its wall; further in there is no room.
+    changes: dict[str, object] = {'loads': _SMALL_ORGAN_LOADS, 'depth_share': 0.15}
     if organ == 'kidney' and name == 'full':
         # Of the cortex in the portal venous phase, 140-200 HU: most tumors enhance
         # less, and far less than by the liver's contrast.

@@ -32,8 +32,9 @@ class RandomAffineVolume(DrawnTransform):
 
     Required keys: ``rng``; ``img`` and ``img_spacing`` after loading.
 
-    Modified keys after loading: ``img``, ``gt_seg_map``, ``inside`` (all). Added
-    keys: ``applied``; before loading ``drawn_warp``.
+    Modified keys: after loading ``img``, ``gt_seg_map``, ``inside`` (all).
+
+    Added keys: ``applied``; before loading ``drawn_warp``.
 
     Args:
         angle_deg: Largest angle, one for all axes or (about Z, about Y, about X), 0

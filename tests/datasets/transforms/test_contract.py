@@ -11,7 +11,11 @@ from mmmed.datasets.transforms.base import DrawnTransform
 from mmmed.registry import TRANSFORMS
 
 # Constructor arguments of those that need any.
-ARGUMENTS = {'RandomCropSlice': {'size': (17, 13)}}
+ARGUMENTS = {
+    'RandomCropSlice': {'size': (17, 13)},
+    'LoadVolumePatch': {'size': (8, 9, 10)},
+    'WindowVolume': {'low': -21, 'high': 189},
+}
 # Keys that a transform may add, remove or change, as its docstring lists them.
 CHANGES = {
     'RandomFlipSlice': {'img', 'gt_seg_map', 'img_padding_size'}
@@ -22,8 +26,20 @@ CHANGES = {
     | {'img_shape', 'pad_shape'},
     'RandomIntensity': {'img', 'applied'},
 }
+# Transforms of volumes take other samples; their tests are beside their modules.
+VOLUMES = {
+    'LoadVolumePatch',
+    'RandomAffineVolume',
+    'RandomFlipVolume',
+    'RandomIntensityVolume',
+    'SynthesizeLesions',
+}
 NAMES = sorted(TRANSFORMS.module_dict)
-DRAWN = [n for n in NAMES if issubclass(TRANSFORMS.module_dict[n], DrawnTransform)]
+DRAWN = [
+    name
+    for name in NAMES
+    if issubclass(TRANSFORMS.module_dict[name], DrawnTransform) and name not in VOLUMES
+]
 SEEDS = range(12)
 
 
