@@ -77,5 +77,6 @@ def check_width(base_channels: int, divisor: int = 1) -> None:
 
 
 def _split_margin(size: int, divisor: int) -> tuple[int, int]:
-    margin = -size % divisor
+    # Not -size % divisor: torch 2.13 cannot compile % of a size that varies.
+    margin = (size + divisor - 1) // divisor * divisor - size
     return margin // 2, margin - margin // 2
