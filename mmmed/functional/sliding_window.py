@@ -70,8 +70,13 @@ def predict_by_windows(
                 (len(inputs), scores.shape[1], *padded.shape[2:]), dtype=dtype
             )
         for (image, tile), score in zip(batch, scores, strict=True):
-            # A lone window is not weighted: multiplying and dividing would round.
-            total[image][(_ALL, *tile)] += score * weights if len(tiles) > 1 else score
+            part = total[image][(_ALL, *tile)]
+            if len(tiles) > 1:
+                # In place: a product of its own would cost as much as the sum.
+                part.addcmul_(score.to(dtype), weights)
+            else:
+                # A lone window is not weighted: multiplying and dividing would round.
+                part.add_(score)
     assert total is not None
     if len(tiles) > 1:
         total /= _sum_weights(weights, tiles, padded.shape[2:])
