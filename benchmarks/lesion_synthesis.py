@@ -75,7 +75,7 @@ def report_start(preset: str) -> None:
         f'synthesize(image, mask, (1, 1, 1), 0, {preset!r})\n'
         'm = (r.getrusage(r.RUSAGE_SELF).ru_maxrss - m) / 1024\n'
         "print(f'start to first sample: {time.process_time() - t:.2f} CPU-s, '"
-        "f'{m:.0f} MB beyond torch, which took {t:.2f} CPU-s to load')\n"
+        "f'{m:.0f} MB above the peak of loading torch ({t:.2f} CPU-s)')\n"
     )
     subprocess.run([sys.executable, '-c', code], check=True)
 

@@ -64,7 +64,6 @@ def apply_lesions(
     return applied.image, applied.label
 
 
-@torch.no_grad()
 def apply_records(
     image: Array,
     organ_mask: Array,
@@ -79,22 +78,36 @@ def apply_records(
     lengths = check_spacing(spacing, 3)
     out = _open_image(image, in_place)
     label = _open_mask(organ_mask, out.device)
-    layers = [build_layer(one, label, lengths, origin) for one in lesions]
+    # The arrays are opened before, so that they stay tensors like any other.
+    with torch.inference_mode():
+        counts = _apply(out, label, lesions, lengths, origin)
+    voxels = [int(count) for count in counts]
+    if isinstance(image, np.ndarray):
+        return AppliedLesions(image if in_place else out.numpy(), label.numpy(), voxels)
+    return AppliedLesions(out, label, voxels)
+
+
+def _apply(
+    out: Tensor,
+    label: Tensor,
+    lesions: Sequence[LesionRecord],
+    spacing: Sequence[float],
+    origin: Sequence[int],
+) -> list[Tensor | int]:
+    """Write lesions into image and label; voxels of each, not yet read from a GPU."""
+    layers = [build_layer(one, label, spacing, origin) for one in lesions]
     counts: list[Tensor | int] = [0] * len(layers)
     for group in group_layers(layers):
         members = [layer for index in group if (layer := layers[index])]
         if len(members) > 1:
             share_voxels(members)
         # All changes of a group are known before its part of the image changes.
-        changes = [compose_layer(m, out[m.box], lengths) for m in members]
+        changes = [compose_layer(m, out[m.box], spacing) for m in members]
         for index, member, change in zip(group, members, changes, strict=True):
             _add(out[member.box], change)
             label[member.box].masked_fill_(member.label, 2)
             counts[index] = member.label.sum()
-    voxels = [int(count) for count in counts]
-    if isinstance(image, np.ndarray):
-        return AppliedLesions(image if in_place else out.numpy(), label.numpy(), voxels)
-    return AppliedLesions(out, label, voxels)
+    return counts
 
 
 def group_layers(layers: Sequence[LesionLayer | None]) -> list[list[int]]:

@@ -6,6 +6,7 @@ with the same result, bit for bit. Not here: drawing or applying it.
 
 import dataclasses
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +131,7 @@ _LENGTHS = {
     'displacement_mm': 81,
     'grain_correlation': 3,
 }
-_NUMBERS = (
+_get_numbers = operator.attrgetter(
     'edge_mm',
     'delta_hu',
     'texture_mm',
@@ -155,7 +156,7 @@ def _list_numbers(record: LesionRecord) -> list[float]:
         *record.rotation,
         *record.displacement_mm,
         *record.grain_correlation,
-        *(getattr(record, name) for name in _NUMBERS),
+        *_get_numbers(record),
         record.voxels or 0,
         record.volume_mm3 or 0,
     ]

@@ -98,6 +98,8 @@ def test_torch_and_numpy_give_the_same(organ_phantom):
     )
     assert torch.equal(tensor, torch.from_numpy(out))
     assert torch.equal(label_tensor, torch.from_numpy(label))
+    weight = torch.ones((), requires_grad=True)
+    (tensor * weight).sum().backward()  # tensors like any other
 
 
 def test_in_place_writes_into_the_image(organ_phantom):
