@@ -204,7 +204,7 @@ class _Ring:
                 self._prob[place, :, into[0], into[1]] += values
                 continue
             weight = self._weights[offset, part[0], part[1]]
-            self._prob[place, :, into[0], into[1]] += values * weight
+            self._prob[place, :, into[0], into[1]].addcmul_(values, weight)
             self._weight[place, into[0], into[1]] += weight
 
     def release(self, end: int) -> Iterator[tuple[int, Tensor]]:
