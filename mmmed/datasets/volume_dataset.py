@@ -37,6 +37,13 @@ class VolumeDataset(MedSegDataset):
         ann_file: Manifest of volumes, relative to ``data_root``.
         sequences: Names in ``img_paths`` that become channels; None for all that
             ``channel_names`` of the manifest lists.
+        with_label: Keep only volumes that show this class, e.g. real tumors; None for
+            all. This, and the next two, read ``label_voxels`` of the manifest, the
+            voxels of each class.
+        without_label: Keep only volumes that do not show this class.
+        positive_label: Class that makes a volume ``positive``, so that a
+            ``mmmed.ForegroundSampler`` mixes volumes with and without it at a fixed
+            ratio; None for any.
         repeat: Copies of the list, so that an epoch holds that many patches of every
             volume.
         **kwargs: Those of ``MedSegDataset``: ``split``, ``fold``, ``seed`` and the
@@ -56,18 +63,34 @@ class VolumeDataset(MedSegDataset):
         ann_file: str = 'manifest.json',
         *,
         sequences: Sequence[str] | None = None,
+        with_label: int | None = None,
+        without_label: int | None = None,
+        positive_label: int | None = None,
         repeat: int = 1,
         **kwargs: Any,
     ) -> None:
         if repeat < 1:
             raise ValueError(f'repeat is {repeat}, expected >= 1')
         self.sequences = None if sequences is None else tuple(sequences)
+        self.with_label = with_label
+        self.without_label = without_label
+        self.positive_label = positive_label
         self.repeat = repeat
         super().__init__(data_root, ann_file, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Entries of the selected volumes, in the order of the manifest."""
-        return super().load_data_list() * self.repeat
+        entries = [entry for entry in super().load_data_list() if self._is_kept(entry)]
+        if not entries:
+            raise ValueError(
+                f'{self.ann_file}: no volume in {self.split_name!r} with_label='
+                f'{self.with_label} and without_label={self.without_label}'
+            )
+        label = self.positive_label
+        if label is not None:
+            for entry in entries:
+                entry['positive'] = self._count(entry, label) > 0
+        return entries * self.repeat
 
     def get_data_info(self, idx: int) -> dict:
         """Entry of one volume, without ``rng``; a plain index counts from the end."""
@@ -133,6 +156,24 @@ class VolumeDataset(MedSegDataset):
             'reduce_zero_label': False,
             'label_map': None,
         }
+
+    def _is_kept(self, entry: dict[str, Any]) -> bool:
+        for label, is_wanted in ((self.with_label, True), (self.without_label, False)):
+            if label is not None and (self._count(entry, label) > 0) != is_wanted:
+                return False
+        return True
+
+    def _count(self, entry: dict[str, Any], label: int) -> int:
+        """Voxels of a class in one volume; a volume without labels shows none."""
+        if entry['seg_map_path'] is None:
+            return 0
+        counts = entry['extra'].get('label_voxels')
+        if not isinstance(counts, list | tuple) or not 0 <= label < len(counts):
+            raise ValueError(
+                f'{self.ann_file}: {entry["case_id"]!r} has no label_voxels of class '
+                f'{label}; prepare the data again, or select by split alone'
+            )
+        return int(counts[label])
 
     def _to_path(self, path: str) -> str:
         return os.path.join(self.data_root, *path.split('/'))

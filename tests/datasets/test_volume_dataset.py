@@ -1,11 +1,14 @@
 """Whole volumes of a manifest as items, and the pipeline that leads to patches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mmengine.dataset import pseudo_collate
 
 from mmmed.datasets import Draw, VolumeDataset
 from mmmed.datasets.columns import read_foreground
+from mmmed.structures.manifest import Manifest
 
 PATCH = [
     {'type': 'mmmed.RandomAffineVolume', 'rotate_prob': 1.0, 'elastic_prob': 1.0},
@@ -51,6 +54,36 @@ def test_sequences_are_chosen_by_name(make_volumes):
     assert one.get_data_info(0)['channels'] == 1
     with pytest.raises(ValueError, match='has no sequence'):
         VolumeDataset(root, split='train', sequences=('t2w',), lazy_init=False)
+
+
+def add_counts(root, counts):
+    """Voxels of background, organ and tumor, case by case."""
+    manifest = Manifest.read(root / 'manifest.json')
+    cases = [
+        replace(case, extra={**case.extra, 'label_voxels': row})
+        for case, row in zip(manifest.cases, counts, strict=True)
+    ]
+    Manifest(manifest.metainfo, tuple(cases)).write(root / 'manifest.json')
+    return str(root)
+
+
+def test_volumes_are_chosen_by_what_they_show(make_volumes):
+    rows = [[500, 90, 4], [590, 4, 0], [500, 60, 34], None]
+    root = add_counts(make_volumes(), rows)
+
+    def list_cases(**options):
+        dataset = VolumeDataset(root, **options)
+        return [dataset.get_data_info(k)['case_id'][-3:] for k in range(len(dataset))]
+
+    assert len(list_cases()) == 4
+    assert list_cases(with_label=2) == ['001', '001']
+    assert list_cases(split='train', without_label=2) == ['002']
+    mixed = VolumeDataset(root, split='train', positive_label=2)
+    assert [mixed.is_positive(k) for k in range(2)] == [True, False]
+    with pytest.raises(ValueError, match='no volume in'):
+        list_cases(split='val', without_label=2)
+    with pytest.raises(ValueError, match='no label_voxels of class 3'):
+        list_cases(with_label=3)
 
 
 def test_slices_are_refused(prepared):

@@ -222,7 +222,7 @@ class LoadVolumePatch(DrawnTransform):
         self, results: dict, rng: np.random.Generator
     ) -> np.ndarray | None:
         path = results.get('seg_map_path')
-        if path is None or results.get('positive') is False:
+        if path is None or results.get('foreground_voxels') == 0:
             return None
         found = self._files.find_foreground(path, results['volume_shape'])
         places = [
