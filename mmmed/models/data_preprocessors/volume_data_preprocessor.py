@@ -54,7 +54,7 @@ class VolumeDataPreprocessor(BaseDataPreprocessor):
             ``inputs`` (N, C, Z, Y, X), floating, and ``data_samples``.
 
         Raises:
-            ValueError: Only some samples have a pending warp, or they want patches of
+            ValueError: Some samples have a pending warp, and the patches are of
                 different sizes.
         """
         data = self.cast_data(data)
@@ -83,33 +83,39 @@ class VolumeDataPreprocessor(BaseDataPreprocessor):
         samples: list[SegDataSample],
         pending: Sequence[Any],
     ) -> dict[str, Any]:
-        sizes = {None if one is None else tuple(one.size) for one in pending}
-        if len(sizes) != 1 or None in sizes:
+        waiting = [k for k, one in enumerate(pending) if one is not None]
+        # A sample for which no warp was drawn is the patch already.
+        sizes = {
+            tuple(img.shape[1:]) if one is None else tuple(one.size)
+            for img, one in zip(inputs, pending, strict=True)
+        }
+        if len(sizes) != 1:
             raise ValueError(
-                f'pending patches of sizes {sorted(map(str, sizes))} in one batch, '
-                'expected one size; give every sample of the batch the same pipeline'
+                f'patches of sizes {sorted(sizes)} in one batch, expected one size; '
+                'give every sample of the batch the same pipeline'
             )
         size = sizes.pop()
-        assert size is not None
         # Beyond the arrays a warp finds nothing anyway, so padding changes nothing.
-        batch = _stack(inputs, 0.0)
+        batch = _stack([inputs[k] for k in waiting], 0.0)
         seg = None
-        if all(one is not None for one in labels):
+        if all(labels[k] is not None for k in waiting):
             padded = [
                 _pad(one, batch.shape[2:], IGNORE_LABEL)
-                for one in labels
+                for one in (labels[k] for k in waiting)
                 if one is not None
             ]
             seg = torch.stack(padded)
-        batch, seg = warp_volumes(batch, seg, [one.warp for one in pending], size)
-        changes = [s.metainfo.get('pending_intensity') for s in samples]
+        batch, seg = warp_volumes(batch, seg, [pending[k].warp for k in waiting], size)
+        changes = [samples[k].metainfo.get('pending_intensity') for k in waiting]
         if any(change is not None for change in changes):
             batch = change_intensity(batch, [c or IntensityChange() for c in changes])
-        for index, sample in enumerate(samples):
+        patches = list(inputs)
+        for place, k in enumerate(waiting):
+            patches[k] = batch[place]
             if seg is not None:
-                _set_labels(sample, seg[index])
-            sample.set_field(tuple(size), 'img_shape', field_type='metainfo')
-        return {'inputs': batch, 'data_samples': samples}
+                _set_labels(samples[k], seg[place])
+            samples[k].set_field(tuple(size), 'img_shape', field_type='metainfo')
+        return {'inputs': torch.stack(patches), 'data_samples': samples}
 
 
 def _to_float(img: Tensor) -> Tensor:

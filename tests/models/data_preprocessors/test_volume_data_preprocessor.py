@@ -77,11 +77,31 @@ def test_samples_without_labels_pass():
     assert VolumeDataPreprocessor()(data)['inputs'].dtype == torch.float32
 
 
-def test_mixed_batches_are_refused():
-    warp = Pending(VolumeWarp(np.eye(3), (1.5, 1.5, 1.5)), (4, 4, 4))
+def test_patches_without_a_warp_stay_as_they_are():
+    warp = Pending(VolumeWarp(np.eye(3), (2.5, 1.5, 1.5)), (4, 4, 4))
     seg = torch.zeros(4, 4, 4, dtype=torch.uint8)
+    ramp = torch.arange(4.0).view(1, 4, 1, 1).expand(1, 4, 4, 4)
     data = {
-        'inputs': [torch.ones(1, 4, 4, 4)] * 2,
+        'inputs': [ramp, ramp],
+        'data_samples': [make_sample(seg, pending_warp=warp), make_sample(seg + 1)],
+    }
+    batch = VolumeDataPreprocessor()(data, True)
+    assert torch.equal(batch['inputs'][1], ramp)
+    assert batch['inputs'][0, 0, :, 0, 0].tolist() == [1, 2, 3, 0]
+    assert batch['data_samples'][0].gt_sem_seg.data[0, :, 0, 0].tolist() == [
+        0,
+        0,
+        0,
+        255,
+    ]
+    assert (batch['data_samples'][1].gt_sem_seg.data == 1).all()
+
+
+def test_patches_of_other_sizes_are_refused():
+    warp = Pending(VolumeWarp(np.eye(3), (1.5, 1.5, 1.5)), (4, 4, 4))
+    seg = torch.zeros(4, 4, 5, dtype=torch.uint8)
+    data = {
+        'inputs': [torch.ones(1, 4, 4, 5)] * 2,
         'data_samples': [make_sample(seg, pending_warp=warp), make_sample(seg)],
     }
     with pytest.raises(ValueError, match='expected one size'):
