@@ -38,7 +38,7 @@ class Conv(nn.Module):
         self.is_thrifty = True
 
 
-def build(network='VolumeTestEcho', classes=2, test_cfg=None, **options):
+def build(network='mmmed.VolumeTestEcho', classes=2, test_cfg=None, **options):
     torch.manual_seed(0)
     return VolumeSegmentor(
         {'type': network, **options.pop('network_options', {})},
@@ -106,9 +106,9 @@ def test_probabilities_of_a_ramp_return_where_they_were():
 
 def test_mirrored_views_are_averaged():
     torch.manual_seed(0)
-    plain = build('VolumeTestConv', 3)
+    plain = build('mmmed.VolumeTestConv', 3)
     flips = {'crop_size': (4, 6, 8), 'flips': ((-1,), (-3, -2))}
-    views = build('VolumeTestConv', 3, test_cfg=flips)
+    views = build('mmmed.VolumeTestConv', 3, test_cfg=flips)
     views.load_state_dict(plain.state_dict())
     inputs = torch.randn(1, 1, 4, 6, 8)
     expected = sum(
@@ -127,7 +127,7 @@ def test_probabilities_are_kept_when_asked_for():
 
 
 def test_train_step_lowers_the_loss_and_test_step_predicts():
-    model = build('VolumeTestConv', 3)
+    model = build('mmmed.VolumeTestConv', 3)
     wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=0.05))
     model.train()
     losses = [
@@ -142,7 +142,7 @@ def test_train_step_lowers_the_loss_and_test_step_predicts():
 
 def test_deep_supervision_trains_every_depth():
     options = {'network_options': {'depths': 2}}
-    model = build('VolumeTestConv', 3, **options).train()
+    model = build('mmmed.VolumeTestConv', 3, **options).train()
     batch = model.data_preprocessor(make_batch(), True)
     losses = model(**batch, mode='loss')
     assert set(losses) == {'loss_dice_ce', 'dice_train'}
@@ -152,7 +152,7 @@ def test_deep_supervision_trains_every_depth():
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_half_precision_trains_in_full_precision_losses(dtype):
-    model = build('VolumeTestConv', 3).train()
+    model = build('mmmed.VolumeTestConv', 3).train()
     batch = model.data_preprocessor(make_batch(), True)
     exact = model(**copy.deepcopy(batch), mode='loss')['loss_dice_ce']
     with torch.autocast('cpu', dtype=dtype):
@@ -165,7 +165,8 @@ def test_half_precision_trains_in_full_precision_losses(dtype):
 
 def test_channels_last_changes_no_number():
     plain, last = (
-        build('VolumeTestConv', 3, channels_last=is_last) for is_last in (False, True)
+        build('mmmed.VolumeTestConv', 3, channels_last=is_last)
+        for is_last in (False, True)
     )
     last.load_state_dict(plain.state_dict())
     weight = last.network.conv.weight
@@ -175,10 +176,12 @@ def test_channels_last_changes_no_number():
 
 
 def test_options_reach_the_network():
-    assert build('VolumeTestConv', 3, activation_checkpointing=True).network.is_thrifty
+    assert build(
+        'mmmed.VolumeTestConv', 3, activation_checkpointing=True
+    ).network.is_thrifty
     with pytest.raises(ValueError, match='no checkpoint_activations'):
         build(activation_checkpointing=True)
-    model = build('VolumeTestConv', 3, compile={'backend': 'eager'})
+    model = build('mmmed.VolumeTestConv', 3, compile={'backend': 'eager'})
     assert 'network.conv.weight' in model.state_dict()
     assert model(torch.randn(1, 1, 4, 6, 8)).shape == (1, 3, 4, 6, 8)
 
