@@ -15,6 +15,11 @@ hypothesis.settings.register_profile('mmmed', deadline=None, derandomize=True)
 hypothesis.settings.load_profile('mmmed')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that stay together on one worker go first: the others fill its sibling."""
+    items.sort(key=lambda item: item.get_closest_marker('xdist_group') is None)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
