@@ -1,6 +1,7 @@
 """Fixtures that several rooms share; a room's own live beside its tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,11 @@ import numpy as np
 import pytest
 
 import mmmed.compat  # noqa: F401  (the host's models do not import without it)
+
+# A job in the background of a shell ignores Ctrl-C, and so would all it starts: the
+# tests that interrupt a tool would wait for it to finish.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test that is slow on a busy machine has not failed, and one that fails must fail
 # again when it is run again.
