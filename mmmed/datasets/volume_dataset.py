@@ -4,7 +4,6 @@ Not here: slices of volumes (``volume_slice_dataset``), opening the files
 (``mmmed.datasets.transforms.volume_loading``).
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from mmengine.dataset import force_full_init
 
 from mmmed.datasets.base_med_dataset import MedSegDataset
+from mmmed.datasets.volume_entries import make_volume_entry
 from mmmed.registry import DATASETS
 from mmmed.structures.volume_case import VolumeCase
 
@@ -124,33 +124,18 @@ class VolumeDataset(MedSegDataset):
         )
 
     def _to_entry(self, case: VolumeCase) -> dict[str, Any]:
-        names = self.sequences or self._metainfo.get('channel_names')
-        names = tuple(case.img_paths) if names is None else tuple(names)
-        missing = [name for name in names if name not in case.img_paths]
-        if missing:
-            raise ValueError(
-                f'{self.ann_file}: {case.case_id!r} has no sequence '
-                f'{", ".join(missing)}, only {", ".join(case.img_paths)}'
-            )
-        seg_path = case.seg_map_path
-        paths = tuple(self._to_path(case.img_paths[name]) for name in names)
-        return {
+        entry = make_volume_entry(
+            case,
+            self.sequences or self._metainfo.get('channel_names'),
+            data_root=self.data_root,
+            ann_file=self.ann_file,
+        )
+        return entry | {
             'case_id': case.case_id,
-            'patient_id': case.patient_id,
-            'split': case.split,
-            'fold': case.fold,
-            'img_path': paths[0],
-            'img_paths': paths,
-            'seg_map_path': None if seg_path is None else self._to_path(seg_path),
-            'volume_shape': tuple(case.shape),
             'spacing': tuple(case.spacing),
             'affine': case.affine,
             'foreground_voxels': case.foreground_voxels,
             'positive': case.positive,
-            'sha256': {
-                'img': tuple(case.sha256[name] for name in names),
-                'seg': case.sha256.get('seg'),
-            },
             'extra': dict(case.extra),
             'seg_fields': [],
             'reduce_zero_label': False,
@@ -174,6 +159,3 @@ class VolumeDataset(MedSegDataset):
                 f'{label}; prepare the data again, or select by split alone'
             )
         return int(counts[label])
-
-    def _to_path(self, path: str) -> str:
-        return os.path.join(self.data_root, *path.split('/'))

@@ -5,7 +5,6 @@ about one data set (``atlas``).
 """
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from mmengine.dataset import force_full_init
 
 from mmmed.datasets.base_med_dataset import MedSegDataset
 from mmmed.datasets.slice_table import SELECTIONS, SliceTable
+from mmmed.datasets.volume_entries import make_volume_entry
 from mmmed.functional.planes import count_slices, drop_plane_axis, get_plane_axis
 from mmmed.registry import DATASETS
 from mmmed.structures.volume_case import VolumeCase
@@ -176,35 +176,17 @@ class VolumeSliceDataset(MedSegDataset):
         return part
 
     def _to_entry(self, case: VolumeCase) -> dict[str, Any]:
-        names = self.sequences or self._metainfo.get('channel_names')
-        names = tuple(case.img_paths) if names is None else tuple(names)
-        missing = [name for name in names if name not in case.img_paths]
-        if missing:
-            raise ValueError(
-                f'{self.ann_file}: {case.case_id!r} has no sequence '
-                f'{", ".join(missing)}, only {", ".join(case.img_paths)}'
-            )
-        seg_path = case.seg_map_path
-        paths = tuple(self._to_path(case.img_paths[name]) for name in names)
-        return {
+        entry = make_volume_entry(
+            case,
+            self.sequences or self._metainfo.get('channel_names'),
+            data_root=self.data_root,
+            ann_file=self.ann_file,
+        )
+        return entry | {
             'volume_id': case.case_id,
-            'patient_id': case.patient_id,
-            'split': case.split,
-            'fold': case.fold,
-            'img_path': paths[0],
-            'img_paths': paths,
-            'seg_map_path': None if seg_path is None else self._to_path(seg_path),
-            'volume_shape': tuple(case.shape),
             'spacing': drop_plane_axis(case.spacing, self.plane),
-            'sha256': {
-                'img': tuple(case.sha256[name] for name in names),
-                'seg': case.sha256.get('seg'),
-            },
             'lesion_pixels': self._find_lesion_pixels(case),
         }
-
-    def _to_path(self, path: str) -> str:
-        return os.path.join(self.data_root, *path.split('/'))
 
     def _find_lesion_pixels(self, case: VolumeCase) -> list[int] | None:
         """Pixels on every slice, or None for a case without a mask."""

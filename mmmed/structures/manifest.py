@@ -20,6 +20,7 @@ from mmmed.structures.manifest_rules import (
     check_patients,
     check_unique,
     is_int,
+    split_columns,
 )
 from mmmed.structures.split_manifest import SplitManifest, hash_assignment
 from mmmed.structures.volume_case import COLUMNS as VOLUME_COLUMNS
@@ -74,18 +75,9 @@ class Case:
         Raises:
             ValueError: Not an object, or a key is missing.
         """
-        if not isinstance(item, Mapping):
-            raise ValueError(f'{where} is {type(item).__name__}, expected an object')
-        missing = [name for name in _COLUMNS if name not in item]
-        if missing:
-            raise ValueError(
-                f'{where} ({item.get("case_id", "no case_id")!r}) lacks '
-                f'{", ".join(missing)}; prepare the data again'
-            )
-        known = {name: item[name] for name in _COLUMNS}
+        known, extra = split_columns(item, _COLUMNS, where)
         if isinstance(known['spacing'], list):
             known['spacing'] = tuple(known['spacing'])
-        extra = {name: item[name] for name in item if name not in _COLUMNS}
         return cls(**known, extra=extra)
 
     def to_dict(self) -> dict[str, Any]:

@@ -44,6 +44,31 @@ def check_relative_path(path: Any) -> None:
         raise ValueError(f'path {path!r} is absolute or leaves its folder')
 
 
+def split_columns(
+    item: Any, columns: Sequence[str], where: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One JSON entry of a case: its columns, and everything else.
+
+    Args:
+        item: Decoded JSON value.
+        columns: Keys that a case must have.
+        where: Name of the entry for error messages.
+
+    Raises:
+        ValueError: Not an object, or a key is missing.
+    """
+    if not isinstance(item, Mapping):
+        raise ValueError(f'{where} is {type(item).__name__}, expected an object')
+    missing = [name for name in columns if name not in item]
+    if missing:
+        raise ValueError(
+            f'{where} ({item.get("case_id", "no case_id")!r}) lacks '
+            f'{", ".join(missing)}; prepare the data again'
+        )
+    known = {name: item[name] for name in columns}
+    return known, {name: item[name] for name in item if name not in columns}
+
+
 def is_int(value: Any) -> bool:
     """Whether a value is an integer and not a boolean."""
     return isinstance(value, int) and not isinstance(value, bool)

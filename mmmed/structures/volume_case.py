@@ -21,6 +21,7 @@ from mmmed.structures.manifest_rules import (
     check_relative_path,
     check_spacing,
     is_int,
+    split_columns,
 )
 
 _SEQUENCE = re.compile(r'[A-Za-z0-9][A-Za-z0-9_-]{0,63}')
@@ -75,18 +76,9 @@ class VolumeCase:
         Raises:
             ValueError: Not an object, or a key is missing.
         """
-        if not isinstance(item, Mapping):
-            raise ValueError(f'{where} is {type(item).__name__}, expected an object')
-        missing = [name for name in COLUMNS if name not in item]
-        if missing:
-            raise ValueError(
-                f'{where} ({item.get("case_id", "no case_id")!r}) lacks '
-                f'{", ".join(missing)}; prepare the data again'
-            )
-        known = {name: item[name] for name in COLUMNS}
+        known, extra = split_columns(item, COLUMNS, where)
         for name in ('shape', 'spacing', 'affine'):
             known[name] = _freeze(known[name])
-        extra = {name: item[name] for name in item if name not in COLUMNS}
         return cls(**known, extra=extra)
 
     def to_dict(self) -> dict[str, Any]:
