@@ -6,6 +6,7 @@ Not here: what a metric measures (the other modules), how levels are averaged
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,7 @@ class CaseMetric(BaseMetric):
         for index in range(1, len(self.get_classes())):
             yield (pred == index) & kept, target == index
 
+    @abstractmethod
     def summarize_results(
         self, results: Sequence[Row], counts: NDArray[np.int64]
     ) -> dict[str, Any]:
@@ -119,11 +121,10 @@ class CaseMetric(BaseMetric):
                 structure, the background left out).
             counts: Shape (N, K, 4).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def flatten_summary(self, summary: Mapping[str, Any]) -> dict[str, float]:
         """Names and numbers for the log, the checkpoint hook and early stopping."""
-        raise NotImplementedError
 
     def make_tables(
         self, results: Sequence[Row], counts: NDArray[np.int64]
