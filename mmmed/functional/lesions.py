@@ -83,16 +83,28 @@ class LesionMatch:
             'precision': float(scores['precision']),
         }
 
-    def as_rows(self) -> list[dict[str, Any]]:
+    def as_rows(self, axes: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """One flat row per lesion: reference lesions, then false alarms.
 
         ``outcome`` is ``found``, ``missed`` or ``false_alarm``; ``lesion`` is the row
-        in its own mask, from 1; centroids are named by array axis.
+        in its own mask, from 1.
+
+        Args:
+            axes: Names of the coordinates of a centroid, in their order; the array's
+                own, ``('z', 'y', 'x')``, by default. Where lesions were matched with
+                an affine, the coordinates are the world's: ``('x', 'y', 'z')``.
+
+        Raises:
+            ValueError: More or fewer names than coordinates.
         """
+        num_axes = self.target.centroids_mm.shape[1]
+        axes = tuple(axes or ('z', 'y', 'x')[-num_axes:])
+        if len(axes) != num_axes:
+            raise ValueError(f'axes are {axes}, expected {num_axes} names')
         outcomes = np.where(self.target_found, 'found', 'missed')
         rows = [
             {
-                **_describe(self.target, row),
+                **_describe(self.target, row, axes),
                 'outcome': str(outcomes[row]),
                 'dice': float(self.dice[row]),
                 'iou': float(self.iou[row]),
@@ -101,7 +113,7 @@ class LesionMatch:
         ]
         rows += [
             {
-                **_describe(self.pred, int(row)),
+                **_describe(self.pred, int(row), axes),
                 'outcome': 'false_alarm',
                 'dice': 0.0,
                 'iou': 0.0,
@@ -111,10 +123,9 @@ class LesionMatch:
         return rows
 
 
-def _describe(lesions: Components, row: int) -> dict[str, Any]:
+def _describe(lesions: Components, row: int, axes: Sequence[str]) -> dict[str, Any]:
     """Number, size and place of one lesion."""
     place = lesions.centroids_mm[row]
-    axes = ('z', 'y', 'x')[-len(place) :]
     # In 2-D the volume is an area.
     size = 'volume_mm3' if len(place) == 3 else 'area_mm2'
     return {

@@ -131,9 +131,12 @@ def test_rows_of_slices_hold_areas():
 def test_centroids_through_an_affine(pair):
     affine = np.diag([2, 0.5, 1.5, 1])
     affine[:3, 3] = [-10, 20, 30]
-    row = match_lesions(*pair, SPACING, affine=affine).as_rows()[2]
-    place = row['centroid_z_mm'], row['centroid_y_mm'], row['centroid_x_mm']
+    match = match_lesions(*pair, SPACING, affine=affine)
+    row = match.as_rows(axes=('x', 'y', 'z'))[2]
+    place = row['centroid_x_mm'], row['centroid_y_mm'], row['centroid_z_mm']
     assert place == (0, 25.5, 52.5)
+    with pytest.raises(ValueError, match='expected 3 names'):
+        match.as_rows(axes=('x', 'y'))
 
 
 def test_connectivity_joins_and_splits():
