@@ -22,6 +22,8 @@ from mmmed.structures.manifest_rules import (
     is_int,
     split_columns,
 )
+from mmmed.structures.roi_case import COLUMNS as ROI_COLUMNS
+from mmmed.structures.roi_case import ROLES, ROICase, check_roi_metainfo
 from mmmed.structures.split_manifest import SplitManifest, hash_assignment
 from mmmed.structures.volume_case import COLUMNS as VOLUME_COLUMNS
 from mmmed.structures.volume_case import VolumeCase
@@ -104,16 +106,17 @@ class Manifest:
             ``task``, ``classes``, ``channels`` and ``num_folds``.
         cases: Entries in the order of the file: :class:`Case`, or
             :class:`~mmmed.structures.volume_case.VolumeCase` where ``unit`` in
-            ``metainfo`` is ``'volume'``.
+            ``metainfo`` is ``'volume'``,
+            :class:`~mmmed.structures.roi_case.ROICase` where it is ``'roi'``.
     """
 
     metainfo: Mapping[str, Any]
-    # Case or VolumeCase: whoever reads one kind of folder knows which.
+    # Case, VolumeCase or ROICase: whoever reads one kind of folder knows which.
     cases: tuple[Any, ...]
 
     @property
     def unit(self) -> str:
-        """What a case is: ``'slice'`` or ``'volume'``."""
+        """What a case is: ``'slice'``, ``'volume'`` or ``'roi'``."""
         return str(self.metainfo.get('unit', 'slice'))
 
     @classmethod
@@ -152,7 +155,7 @@ class Manifest:
             raise ValueError(
                 'not a manifest, expected {"metainfo": {...}, "data_list": [...]}'
             )
-        kind = VolumeCase if value['metainfo'].get('unit') == 'volume' else Case
+        kind, _ = _get_kind(value['metainfo'].get('unit'))
         cases = tuple(
             kind.from_dict(item, where=f'data_list[{index}]')
             for index, item in enumerate(value['data_list'])
@@ -186,33 +189,38 @@ class Manifest:
                 names the case.
         """
         check_metainfo(self.metainfo)
-        is_volume = self.unit == 'volume'
-        columns = VOLUME_COLUMNS if is_volume else _COLUMNS
+        kind, columns = _get_kind(self.unit)
+        if kind is ROICase:
+            check_roi_metainfo(self.metainfo)
         folds: Any = {
             'num_folds': self.metainfo['num_folds'],
             'folds_on': self.metainfo.get('folds_on', 'all'),
         }
         for index, case in enumerate(self.cases):
-            if isinstance(case, VolumeCase) is not is_volume:
+            if not isinstance(case, kind):
                 raise ValueError(
                     f'data_list[{index}] is a {type(case).__name__}, but '
                     f'metainfo.unit is {self.unit!r}'
                 )
-            if is_volume:
-                case.validate(index, **folds)
-            else:
+            if kind is Case:
                 check_case(case, index, **folds)
+            else:
+                case.validate(index, **folds)
+            if kind is ROICase:
+                case.check_targets(index, self.metainfo['targets'])
             if hidden := sorted(set(case.extra) & set(columns)):
                 raise ValueError(
                     f'data_list[{index}] ({case.case_id!r}): extra repeats the '
                     f'columns {", ".join(hidden)}'
                 )
         check_unique('case_id', (c.case_id for c in self.cases))
-        if is_volume:
-            check_unique('path', (path for c in self.cases for path in c.paths))
-        else:
+        if kind is Case:
             check_unique('img_path', (c.img_path for c in self.cases))
             check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
+        else:
+            check_unique('path', (path for c in self.cases for path in c.paths))
+        if kind is ROICase:
+            check_patients(self.cases, 'val_of')
         check_patients(self.cases, 'split')
         check_patients(self.cases, 'fold')
 
@@ -234,15 +242,10 @@ class Manifest:
         Raises:
             ValueError: No such split or fold.
         """
-        splits = VOLUME_SPLITS if self.unit == 'volume' else SPLITS
+        splits = SPLITS if self.unit == 'slice' else VOLUME_SPLITS
         if split is not None and split not in splits:
             raise ValueError(f'no split {split!r}, expected one of {splits} or None')
-        num_folds = self.metainfo['num_folds']
-        if fold is not None and not (is_int(fold) and 0 <= fold < num_folds):
-            raise ValueError(
-                f'no fold {fold!r}, expected 0 to {num_folds - 1} or None; '
-                'another number of folds needs another preparation (--folds)'
-            )
+        self._check_fold(fold)
         if split is None:
             return self.cases
         if fold is None or split == 'test':
@@ -253,6 +256,40 @@ class Manifest:
             for case in self.cases
             if case.fold is not None and (case.fold == fold) == validated
         )
+
+    def _check_fold(self, fold: int | None) -> None:
+        num_folds = self.metainfo['num_folds']
+        if fold is not None and not (is_int(fold) and 0 <= fold < num_folds):
+            raise ValueError(
+                f'no fold {fold!r}, expected 0 to {num_folds - 1} or None; '
+                'another number of folds needs another preparation (--folds)'
+            )
+
+    def select_role(self, role: str, fold: int | None = None) -> tuple[Any, ...]:
+        """Regions of interest with a role in a fold, in the order of the manifest.
+
+        Args:
+            role: ``'train'``, ``'val'`` or ``'test'``, or several joined by ``_`` in
+                this order, such as ``'train_val'``.
+            fold: None for the hold-out partition.
+
+        Returns:
+            The cases; possibly none.
+
+        Raises:
+            ValueError: No such role or fold, or the manifest has no roles.
+        """
+        if self.unit != 'roi':
+            raise ValueError(
+                f'{self.unit}s have no roles; choose them by split and fold'
+            )
+        roles = role.split('_')
+        if not roles or roles != [name for name in ROLES if name in roles]:
+            raise ValueError(
+                f'no role {role!r}, expected one or more of {ROLES} joined by "_"'
+            )
+        self._check_fold(fold)
+        return tuple(case for case in self.cases if case.get_role(fold) in roles)
 
     @property
     def split_hash(self) -> str:
@@ -302,9 +339,19 @@ class Manifest:
                     f'case {case.case_id!r} belongs to {case.patient_id!r}, in the '
                     f'split to {place.patient_id!r}; group by patient_id'
                 )
-            cases.append(replace(case, split=place.split, fold=place.fold))
+            changes: dict[str, Any] = {'split': place.split, 'fold': place.fold}
+            if isinstance(case, ROICase):
+                changes['val_of'] = place.val_of
+            cases.append(replace(case, **changes))
         taken = ('seed', 'val_ratio', 'num_folds')
         facts = {name: split.metainfo.get(name) for name in taken}
         metainfo = {**self.metainfo, **facts, 'val_patients': []}
         metainfo.pop('folds_on', None)  # a split manifest places every case
         return Manifest({**metainfo, 'split_hash': split.hash}, tuple(cases))
+
+
+def _get_kind(unit: Any) -> tuple[Any, tuple[str, ...]]:
+    """Class and columns of the cases of a manifest."""
+    if unit == 'volume':
+        return VolumeCase, VOLUME_COLUMNS
+    return (ROICase, ROI_COLUMNS) if unit == 'roi' else (Case, _COLUMNS)

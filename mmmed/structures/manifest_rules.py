@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmmed.structures.manifest import Case
+    from mmmed.structures.roi_case import ROICase
     from mmmed.structures.split_manifest import SplitCase
     from mmmed.structures.volume_case import VolumeCase
 
 SCHEMA_VERSION = 1
 SPLITS = ('train', 'val')
 VOLUME_SPLITS = (*SPLITS, 'test')
-UNITS = ('slice', 'volume')
+UNITS = ('slice', 'volume', 'roi')
 FOLDS_ON = ('all', 'train')
 
 # A case id becomes the name of a prediction file, so it must be a plain file name.
@@ -86,7 +87,8 @@ def check_metainfo(meta: Mapping[str, Any]) -> None:
         if not isinstance(meta.get(name), str) or not meta[name]:
             raise ValueError(f'metainfo.{name} is {meta.get(name)!r}, expected a name')
     classes = meta.get('classes')
-    if (
+    # Regions of interest have classes by target: roi_case.check_roi_metainfo.
+    if meta.get('unit') != 'roi' and (
         not isinstance(classes, list | tuple)
         or len(classes) < 2
         or not all(isinstance(name, str) and name for name in classes)
@@ -210,7 +212,7 @@ def check_unique(name: str, values: Iterable[str]) -> None:
 
 
 def check_patients(
-    cases: Iterable['Case | SplitCase | VolumeCase'], column: str
+    cases: Iterable['Case | ROICase | SplitCase | VolumeCase'], column: str
 ) -> None:
     """Refuse a patient with two values in a column."""
     side: dict[str, Any] = {}

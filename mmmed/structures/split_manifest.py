@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mmmed.files import hash_json, write_json_atomic
+from mmmed.structures.grid_rules import freeze
 from mmmed.structures.json_file import load_json
 from mmmed.structures.manifest_rules import SPLITS, check_patients, is_int
+from mmmed.structures.roi_case import check_val_of
 
 SCHEMA_VERSION = 1
 KIND = 'mmmed-splits'
@@ -27,9 +29,11 @@ class SplitCase:
         case_id: Unique name.
         patient_id: Who it belongs to (or whatever was grouped by).
         split: ``'train'`` or ``'val'`` of the hold-out partition.
-        fold: Cross-validation fold in which the case is validated, from 0.
+        fold: Cross-validation fold in which the case is validated, from 0; tested,
+            where the split has roles.
         img_path: Its image, relative to a folder that the user knows; None if the
             table named none.
+        val_of: Folds in which the case is validated; only where the split has roles.
     """
 
     case_id: str
@@ -37,22 +41,35 @@ class SplitCase:
     split: str
     fold: int
     img_path: str | None = None
+    val_of: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON entry; ``img_path`` only where there is one."""
+        """JSON entry; ``img_path`` and ``val_of`` only where there are any."""
         item: dict[str, Any] = {name: getattr(self, name) for name in _COLUMNS}
-        return item if self.img_path is None else item | {'img_path': self.img_path}
+        if self.img_path is not None:
+            item['img_path'] = self.img_path
+        return item | ({'val_of': list(self.val_of)} if self.val_of else {})
+
+    def get_role(self, fold: int) -> str:
+        """``'train'``, ``'val'`` or ``'test'`` in a fold of a split with roles."""
+        if self.fold == fold:
+            return 'test'
+        return 'val' if fold in self.val_of else 'train'
 
 
 def hash_assignment(cases: Iterable[Any]) -> str:
     """SHA-256 of an assignment; neither order nor anything else of a file counts.
 
     Args:
-        cases: Objects with ``case_id``, ``patient_id``, ``split`` and ``fold``: a
-            split manifest and the manifest of a prepared folder that place the same
-            cases alike have the same hash.
+        cases: Objects with ``case_id``, ``patient_id``, ``split`` and ``fold``, and
+            perhaps ``val_of``: a split manifest and the manifest of a prepared folder
+            that place the same cases alike have the same hash.
     """
-    rows = [[getattr(case, name) for name in _COLUMNS] for case in cases]
+    rows = []
+    for case in cases:
+        row = [getattr(case, name) for name in _COLUMNS]
+        val_of = getattr(case, 'val_of', ())
+        rows.append([*row, list(val_of)] if val_of else row)
     return hash_json(sorted(rows))
 
 
@@ -68,6 +85,23 @@ class SplitManifest:
     metainfo: Mapping[str, Any]
     cases: tuple[SplitCase, ...]
     balance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether every fold has a test part and a validation part of its own."""
+        return any(case.val_of for case in self.cases)
+
+    def list_roles(self) -> list[dict[str, list[str]]]:
+        """Case ids of each role, for each fold; empty without roles."""
+        if not self.has_roles:
+            return []
+        return [
+            {
+                role: [c.case_id for c in self.cases if c.get_role(fold) == role]
+                for role in ('train', 'val', 'test')
+            }
+            for fold in range(self.metainfo['num_folds'])
+        ]
 
     @property
     def hash(self) -> str:
@@ -98,6 +132,11 @@ class SplitManifest:
                     f'{split.hash!r}: it was edited by hand; make it again with '
                     'tools/make_splits.py'
                 )
+            if value.get('folds', []) != split.list_roles():
+                raise ValueError(
+                    'its lists of folds and its cases disagree: it was edited by '
+                    'hand; make it again with tools/make_splits.py'
+                )
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from error
         return split
@@ -125,8 +164,8 @@ class SplitManifest:
         return cls(dict(value['metainfo']), cases, dict(value.get('balance') or {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """Value that :meth:`write` stores."""
-        return {
+        """Value that :meth:`write` stores; ``folds`` lists the roles for readers."""
+        value = {
             'schema_version': SCHEMA_VERSION,
             'kind': KIND,
             'hash': self.hash,
@@ -134,6 +173,7 @@ class SplitManifest:
             'balance': dict(self.balance),
             'cases': [case.to_dict() for case in self.cases],
         }
+        return value | ({'folds': self.list_roles()} if self.has_roles else {})
 
     def write(self, path: str | Path) -> None:
         """Validate, then write atomically; equal splits give equal bytes.
@@ -170,11 +210,14 @@ class SplitManifest:
                     f'case {case.case_id!r}: fold {case.fold!r}, expected 0 to '
                     f'{num_folds - 1}'
                 )
+            where = f'case {case.case_id!r}'
+            check_val_of(case.val_of, case.fold, where, num_folds=num_folds)
         counts = Counter(case.case_id for case in self.cases)
         if twice := [name for name, count in counts.items() if count > 1]:
             raise ValueError(f'case {twice[0]!r} occurs twice, expected it once')
         check_patients(self.cases, 'split')
         check_patients(self.cases, 'fold')
+        check_patients(self.cases, 'val_of')
 
 
 def _read_case(item: Any, index: int) -> SplitCase:
@@ -185,4 +228,6 @@ def _read_case(item: Any, index: int) -> SplitCase:
     path = item.get('img_path')
     if path is not None and not isinstance(path, str):
         raise ValueError(f'cases[{index}]: img_path is {path!r}, expected text')
-    return SplitCase(**{name: item[name] for name in _COLUMNS}, img_path=path)
+    val_of = freeze(item.get('val_of', []))
+    known = {name: item[name] for name in _COLUMNS}
+    return SplitCase(**known, img_path=path, val_of=val_of)

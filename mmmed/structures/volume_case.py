@@ -5,26 +5,21 @@ the files are made (``mmmed.preparation``). The schema is in ``docs/manifest.md`
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
-from mmmed.functional.geometry import compute_spacing
+from mmmed.structures.grid_rules import check_grid, check_sequence, freeze
 from mmmed.structures.manifest_rules import (
     VOLUME_SPLITS,
     check_case_names,
     check_fold,
     check_hashes,
     check_relative_path,
-    check_spacing,
     is_int,
     split_columns,
 )
 
-_SEQUENCE = re.compile(r'[A-Za-z0-9][A-Za-z0-9_-]{0,63}')
 _Affine = tuple[tuple[float, ...], ...]
 
 
@@ -78,7 +73,7 @@ class VolumeCase:
         """
         known, extra = split_columns(item, COLUMNS, where)
         for name in ('shape', 'spacing', 'affine'):
-            known[name] = _freeze(known[name])
+            known[name] = freeze(known[name])
         return cls(**known, extra=extra)
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,15 +113,7 @@ class VolumeCase:
             )
         check_fold(self.fold, self.split, where, num_folds=num_folds, folds_on=folds_on)
         self._check_files(where)
-        shape = self.shape
-        if not (
-            isinstance(shape, tuple)
-            and len(shape) == 3
-            and all(is_int(n) and n >= 1 for n in shape)
-        ):
-            raise ValueError(f'{where}: shape {shape!r}, expected (Z, Y, X) >= 1')
-        check_spacing(self.spacing, where, axes=3)
-        self._check_affine(where)
+        check_grid(self.shape, self.spacing, self.affine, where)
         self._check_foreground(where)
 
     def _check_files(self, where: str) -> None:
@@ -134,10 +121,7 @@ class VolumeCase:
         if not isinstance(names, Mapping) or not names:
             raise ValueError(f'{where}: img_paths {names!r}, expected one or more')
         for name in names:
-            if not isinstance(name, str) or not _SEQUENCE.fullmatch(name):
-                raise ValueError(f'{where}: sequence {name!r} is not a plain name')
-        if 'seg' in names:
-            raise ValueError(f'{where}: a sequence cannot be named "seg"')
+            check_sequence(name, where)
         try:
             for path in self.paths:
                 check_relative_path(path)
@@ -145,33 +129,6 @@ class VolumeCase:
             raise ValueError(f'{where}: {error}') from error
         mask = () if self.seg_map_path is None else ('seg',)
         check_hashes(self.sha256, where, needed=(*names, *mask))
-
-    def _check_affine(self, where: str) -> None:
-        rows = self.affine
-        if not (
-            isinstance(rows, tuple)
-            and len(rows) == 4
-            and all(isinstance(row, tuple) and len(row) == 4 for row in rows)
-            and all(
-                isinstance(v, int | float)
-                and not isinstance(v, bool)
-                and math.isfinite(v)
-                for row in rows
-                for v in row
-            )
-            and rows[3] == (0, 0, 0, 1)
-        ):
-            raise ValueError(
-                f'{where}: affine {rows!r}, expected 4x4 finite numbers, last row '
-                '0 0 0 1'
-            )
-        if not np.allclose(
-            compute_spacing(np.asarray(rows)), self.spacing, rtol=1e-3, atol=0
-        ):
-            raise ValueError(
-                f'{where}: affine and spacing {self.spacing} disagree, expected the '
-                'lengths of its columns'
-            )
 
     def _check_foreground(self, where: str) -> None:
         count = self.foreground_voxels
@@ -195,12 +152,6 @@ class VolumeCase:
             raise ValueError(
                 f'{where}: positive is {self.positive!r} with {count} foreground voxels'
             )
-
-
-def _freeze(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_freeze(item) for item in value)
-    return value
 
 
 COLUMNS = tuple(f.name for f in fields(VolumeCase) if f.name != 'extra')
