@@ -1,15 +1,16 @@
 """Any task of the Medical Segmentation Decathlon, or folders that look like one."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmmed.preparation.decathlon_layout import find_layout
-from mmmed.preparation.findings import InputError
+from mmmed.preparation.findings import Finding, InputError
 from mmmed.preparation.labelled_case import LabelledCase
 from mmmed.preparation.labelled_volumes import LabelledVolumePreparer
 from mmmed.preparation.parts import Plan
+from mmmed.preparation.synthetic_patients import MANIFEST, read_synthetic_patients
 from mmmed.registry import PREPARERS
 
 _BACKGROUND = 'background'
@@ -22,8 +23,10 @@ class DecathlonPreparer(LabelledVolumePreparer):
 
     Raw folder: ``dataset.json`` with ``imagesTr/`` and ``labelsTr/`` as the Medical
     Segmentation Decathlon publishes them (``imagesTs/`` becomes the split ``test``),
-    or just ``images/`` and ``labels/`` with equal names. Each file is one patient.
-    Folds are stratified by labelled volume.
+    or just ``images/`` and ``labels/`` with equal names. Each file is one patient,
+    unless ``synthetic.json`` of ``tools/synthesize.py`` says whose scan it was made
+    from: then all that were made of one are one patient. Folds are stratified by
+    labelled volume.
 
     Args:
         labels: ``name=number`` of each class, e.g. ``('anterior=1', 'posterior=2')``,
@@ -87,12 +90,20 @@ class DecathlonPreparer(LabelledVolumePreparer):
         self.is_hu = modality == ('CT',)
         self.dataset = _slug(layout.name) or self.name
         numbers = {number: index for index, number in enumerate(labels, 1)}
+        pairs = [p for p in layout.pairs if p[2] is not None or self.with_test]
+        inputs, findings = layout.inputs, layout.findings
+        patients = read_synthetic_patients(raw)
+        if patients is None:
+            patients = {name: name for name, *_ in pairs}
+        else:
+            inputs += (raw / MANIFEST,)
+            findings += _find_strangers(raw, pairs, patients)
         cases = [
-            LabelledCase(name, name, self.dataset, image, label, numbers)
-            for name, image, label in layout.pairs
-            if label is not None or self.with_test
+            LabelledCase(name, patients[name], self.dataset, image, label, numbers)
+            for name, image, label in pairs
+            if name in patients
         ]
-        return self.plan(raw, cases, findings=layout.findings, inputs=layout.inputs)
+        return self.plan(raw, cases, findings=findings, inputs=inputs)
 
     def describe(self, plan: Plan) -> Mapping[str, Any]:
         """Facts for the manifest, among them the data set's own name."""
@@ -129,6 +140,19 @@ def name_channels(modality: Sequence[str]) -> tuple[str, ...]:
             f'channels {list(modality)}, expected different names; give --modality'
         )
     return names
+
+
+def _find_strangers(
+    raw: Path, pairs: Sequence[tuple[str, Path, Path | None]], patients: Container[str]
+) -> tuple[Finding, ...]:
+    """Scans in a synthetic set of which nothing says whose they are."""
+    problem = f'{MANIFEST} does not say whose scan it is'
+    remedy = 'prepare scans that were not synthesized from a folder of their own'
+    return tuple(
+        Finding(image.relative_to(raw).as_posix(), problem, remedy)
+        for name, image, _ in pairs
+        if name not in patients
+    )
 
 
 def _slug(text: str) -> str:

@@ -29,6 +29,7 @@ class OrganScan:
         mask: Its label map.
         classes: Class (1 organ, 2 tumor) of each label.
         ignored: Labels of other structures; None: all others.
+        patient: Person; empty: known by ``name`` alone.
     """
 
     name: str
@@ -36,6 +37,7 @@ class OrganScan:
     mask: Path
     classes: Mapping[int, int]
     ignored: Set[int] | None = None
+    patient: str = ''
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def find_organ_scans(
             )
         cases, _ = find_organ_cases(source, organ)
         return [
-            OrganScan(c.case_id, c.image, c.label, c.classes, c.ignored)
+            OrganScan(c.case_id, c.image, c.label, c.classes, c.ignored, c.patient_id)
             for c in cases
             if c.label is not None
         ]

@@ -1,8 +1,8 @@
 """A data set of synthetic lesions: scans in, pairs of image and label out.
 
 Images keep the grid, orientation and type of their source. The folder looks like a
-decathlon task, so ``tools/prepare_dataset.py decathlon`` takes it. Not here: lesions
-(``mmmed.synthesis``).
+decathlon task, so ``tools/prepare_dataset.py decathlon`` takes it, and finds whose
+scans they are in ``synthetic.json``. Not here: lesions (``mmmed.synthesis``).
 """
 
 import json
@@ -21,12 +21,12 @@ from mmmed.files import hash_file, hash_json, write_json_atomic
 from mmmed.io import write_volume
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.organ_scans import LoadedScan, OrganScan, read_organ_scan
+from mmmed.preparation.synthetic_patients import MANIFEST
 from mmmed.progress import Progress
 from mmmed.structures import Volume
 from mmmed.synthesis.specification import SynthesisSpec, SyntheticScan
 
 logger = logging.getLogger('mmmed.preparation')
-MANIFEST = 'synthetic.json'
 _SCHEMA = 1
 
 
@@ -131,7 +131,7 @@ def _run_scan(
                 facts = {'source': scan.image.name, 'source_sha256': source}
                 done = _write_case(loaded, scan.name, number, out, spec, seed, facts)
                 write_json_atomic(path, done)  # last: what it stands for is whole
-            cases.append(done)
+            cases.append({**done, 'patient_id': scan.patient or scan.name})
     except (OSError, ValueError) as error:
         return str(error)
     return cases
