@@ -1,0 +1,3 @@
+"""Whole classification models: what they are trained on and how they predict."""
+
+from .volume_classifier import VolumeClassifier as VolumeClassifier
