@@ -3,7 +3,7 @@
 # make setup [MMCV=full]    the environment alone; MMCV=full compiles mmcv's operators
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 MMCV ?= lite
-EXTRAS := openmmlab,dicom,onnx,phantom,register,serve,volumes,test
+EXTRAS := openmmlab,dicom,onnx,phantom,register,serve,timm,volumes,test
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Threads that wait by spinning take the core from the thread they wait for: ten times

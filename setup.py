@@ -57,6 +57,8 @@ setup(
         'phantom': ['nilearn'],
         'register': ['nilearn', 'SimpleITK'],
         'serve': ['fastapi', 'python-multipart', 'uvicorn'],
+        # Encoders of slices.
+        'timm': ['timm'],
         # Chunked volumes and 3-D networks.
         'volumes': ['blosc2', 'einops', 'monai'],
         'onedl': ['onedl-mim', 'onedl-mmengine', 'onedl-mmsegmentation'],

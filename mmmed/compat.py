@@ -12,6 +12,9 @@ it in the environment variable ``MMMED_COMPAT_OFF`` (comma separated):
     code (see :mod:`mmmed.checkpoint`).
 ``cpu_distributed``
     ``--launcher pytorch`` works on a machine without a GPU (gloo).
+``torchvision``
+    torchvision (timm imports it, and the host timm) can be imported where its
+    operators are built for another torch, as on CPU machines that got the CUDA wheel.
 
 Not here: anything that a config or a registered class can do.
 """
@@ -20,11 +23,13 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 SWITCH = 'MMMED_COMPAT_OFF'
@@ -203,6 +208,42 @@ def _apply_cpu_distributed() -> None:
     MMDistributedDataParallel.__init__ = init_on_cpu
 
 
+# --- torchvision: its wheel of the package index needs the CUDA libraries ----------
+
+
+def _needs_torchvision() -> bool:
+    import torch
+
+    for library in sorted(_find_torchvision().glob('_C*')):
+        try:
+            torch.ops.load_library(str(library))
+        except OSError:
+            return True
+    return not hasattr(torch.ops.torchvision, 'nms')
+
+
+def _apply_torchvision() -> None:
+    import torch
+
+    # Importing it describes these operators to the compiler, which fails where no
+    # library has declared them; calling one still raises.
+    text = (_find_torchvision() / '_meta_registrations.py').read_text()
+    library = torch.library.Library('torchvision', 'DEF')
+    for name in sorted(set(re.findall(r'register_fake\("torchvision::(\w+)"', text))):
+        library.define(f'{name}(Tensor a, Tensor b, float c) -> Tensor')
+    _declared.append(library)
+
+
+def _find_torchvision() -> Path:
+    spec = importlib.util.find_spec('torchvision')
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError('torchvision')
+    return Path(spec.origin).parent
+
+
+# A declaration lives as long as its object.
+_declared: list[Any] = []
+
 REPAIRS = (
     Repair(
         'ops',
@@ -221,6 +262,12 @@ REPAIRS = (
         'no GPU found: several processes communicate through gloo on the CPU',
         _needs_cpu_distributed,
         _apply_cpu_distributed,
+    ),
+    Repair(
+        'torchvision',
+        'torchvision has no operators for this torch; importing works, calling raises',
+        _needs_torchvision,
+        _apply_torchvision,
     ),
 )
 _states: dict[str, str] = {}

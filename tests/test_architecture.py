@@ -76,6 +76,7 @@ ONLY_IN = {
     'sklearn': {'preparation', 'functional'},
     'SimpleITK': {'inference'},
     'monai': {'models'},
+    'timm': {'models'},
     'fastapi': {'serving'},
     'starlette': {'serving'},
     'uvicorn': {'serving'},

@@ -82,3 +82,18 @@ def test_each_active_repair_is_logged_once():
 def test_importing_mmmed_repairs_nothing():
     code = "import sys, mmmed; print('mmengine' in sys.modules, 'torch' in sys.modules)"
     assert run_python(code).stdout.strip() == 'False False'
+
+
+@pytest.mark.skipif(
+    mmmed.compat.install()['torchvision'] != 'active',
+    reason='torchvision is absent, or fits torch',
+)
+def test_torchvision_of_another_torch_imports_and_its_operators_raise() -> None:
+    code = (
+        'import mmmed.compat, torch, torchvision\n'
+        'try: torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)\n'
+        'except RuntimeError: print("raised")\n'
+    )
+    assert run_python(code).stdout.strip().endswith('raised')
+    broken = run_python('import torch, torchvision')
+    assert 'operator torchvision::' in broken.stderr
