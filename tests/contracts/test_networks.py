@@ -28,11 +28,13 @@ def list_names(module):
     return sorted(
         name
         for name, part in MODELS.module_dict.items()
-        if isinstance(part, type) and part.__module__.startswith(room)
+        if isinstance(part, type)
+        and part.__module__.startswith(room)
+        and not part.__module__.startswith(f'{room}classification.')
     )
 
 
-# Networks of volumes have their own tests (models/networks/test_monai_networks.py).
+# Networks of volumes and of lesions have their own tests, in models/networks.
 NETWORKS = [name for name in list_names('networks') if not name.startswith('Monai')]
 LOSSES = list_names('losses')
 

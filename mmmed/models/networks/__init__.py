@@ -1,5 +1,9 @@
-"""Complete networks: images in, logits of the same size out."""
+"""Complete networks: images in, logits of the same size out.
 
+Those of ``classification`` give feature vectors instead.
+"""
+
+from . import classification as classification
 from .clcinet import CLCINet as CLCINet
 from .dunet import DUNet as DUNet
 from .folding import fold_for_inference as fold_for_inference

@@ -1,0 +1,10 @@
+"""Networks that answer questions about a lesion: images in, feature vectors out.
+
+``backbone`` classes read one image stack, ``fusion`` and ``correlation_routing`` any
+number of sequences. Not here: heads (``models/cls_heads``).
+"""
+
+from .roi_densenet import ROIDenseNet as ROIDenseNet
+from .roi_resnet import ROIResNet as ROIResNet
+from .roi_shufflenet import ROIShuffleNetV2 as ROIShuffleNetV2
+from .roi_vgg import ROIVGG as ROIVGG
