@@ -44,7 +44,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--pred-empty', type=float, default=0, metavar='SCORE', help='missed (0)')
     add('--target-empty', type=float, default=0, metavar='SCORE', help='invented (0)')
     add('--ignore-label', type=int, metavar='VALUE', help='of REF, not counted')
-    add('--strata-mm3', type=float, nargs='+', metavar='MM3', help='bounds of sizes')
+    sizes = parser.add_mutually_exclusive_group().add_argument
+    sizes('--strata-mm3', type=float, nargs='+', metavar='MM3', help='bounds of sizes')
+    text = 'or of their radii, such as 5 10 20'
+    sizes('--strata-radius-mm', type=float, nargs='+', metavar='MM', help=text)
+    text = 'score the largest organ, and lesions only within MM of it'
+    add('--keep-near', nargs=3, metavar=('ORGAN', 'LESION', 'MM'), help=text)
     add('--groups', type=Path, metavar='FILE', help='CSV: case_id, patient_id, site...')
     add('--pred-pattern', default='{case}', metavar='PATH')
     add('--ref-pattern', dest='target_pattern', default='{case}', metavar='PATH')

@@ -28,9 +28,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     form = 'CONFIG CKPT [CKPT...] INPUT OUT, or NETWORK.onnx [...] INPUT OUT'
     add('paths', nargs='+', metavar='PATH', help=form)
-    saves = ('seg', 'prob', 'dicom-seg')
-    add('--save', action='append', choices=saves, help='may be repeated (seg)')
+    add('--save', action='append', choices=inference.SAVES, help='may repeat (seg)')
     add('--ensemble', choices=('mean', 'vote', 'staple'), default='mean')
+    add('--keep-near', nargs=3, metavar=('ORGAN', 'LESION', 'MM'), help='clean up')
     add('--tta', action='store_true', help='average mirrored views of the recipe')
     add('--plane', choices=PLANES, help='of a 2-D network')
     add('--neighbors', type=int, metavar='K', help='slices on each side as channels')

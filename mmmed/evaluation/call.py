@@ -7,6 +7,7 @@ from typing import Any
 from mmmed.evaluation.folder_evaluation import FolderOptions
 from mmmed.evaluation.score_options import ScoreOptions, parse_labels
 from mmmed.evaluation.score_summary import SummaryOptions
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.functional.overlap import EmptyPolicy
 
 
@@ -28,6 +29,8 @@ def parse_call(
         target_empty=_check_share(args['target_empty'], '--target-empty'),
     )
     said['labels'] = parse_labels(args['labels'])
+    if 'keep_near' in said:
+        said['keep_near'] = OrganRule.parse(said['keep_near'])
     return (
         ScoreOptions(**_pick(ScoreOptions, said)),
         FolderOptions(**_pick(FolderOptions, said)),

@@ -84,7 +84,7 @@ def score_case(
     if pred is not None:
         pred = pred.reorient()
         target.check_grid(pred)
-        answer = _read_labels(pred)
+        answer = _read_labels(_process(pred, options))
     ignored = None
     if options.ignore_label in reference.values:
         ignored = target.array == options.ignore_label
@@ -122,6 +122,14 @@ def _read_labels(volume: Volume) -> LabelMap:
     except ValueError as error:
         name = volume.source.path if volume.source else 'label map'
         raise ValueError(f'{name}: {error}') from error
+
+
+def _process(pred: Volume, options: ScoreOptions) -> Volume:
+    """A prediction as it is scored."""
+    rule, values = options.keep_near, options.labels
+    if rule is None or values is None:
+        return pred
+    return pred.replace_array(rule.apply(pred.array, pred.spacing, values))
 
 
 def _make_grid(

@@ -139,8 +139,13 @@ RULES = {
     'optimal': 'one-to-one pairs of IoU >= min_iou with the greatest sum of IoU',
     'pooled': 'score of the counts summed over all cases; large structures dominate',
     'strata': (
-        'reference lesions by their volume in mm3, false alarms by theirs, pooled over '
-        'cases'
+        'reference lesions by their volume in mm3, or by the radius in mm of the ball '
+        'of that volume, false alarms by theirs, pooled over cases; a lesion on a '
+        'bound belongs to the stratum above it'
+    ),
+    'keep_near': (
+        'predictions were post-processed before they were scored: the piece with the '
+        'most of an organ, and lesions with a voxel within so many mm of it'
     ),
     'slices': (
         'slices with the label in the reference, and those without it, apart; means '

@@ -63,6 +63,9 @@ def _format_structure(
         f'{lesions["false_positive_lesions"]} false positives '
         f'({_show(lesions["false_positives_per_scan"])} a scan)'
     )
+    strata = entry['lesions']['strata']
+    if lesions['target_lesions'] or lesions['false_positive_lesions']:
+        lines += [_format_stratum(stratum) for stratum in strata]
     if 'slices' in entry:
         lesion, free = entry['slices']['lesion'], entry['slices']['lesion_free']
         lines.append(
@@ -71,6 +74,18 @@ def _format_structure(
             f'{free["num_false_alarms"]} false alarms'
         )
     return lines
+
+
+def _format_stratum(stratum: Mapping[str, Any]) -> str:
+    by_radius = 'low_radius_mm' in stratum
+    suffix, unit = ('radius_mm', 'mm') if by_radius else ('mm3', 'mm3')
+    low, high = stratum[f'low_{suffix}'], stratum[f'high_{suffix}']
+    size = f'{low:g} {unit} and more' if high is None else f'{low:g} to {high:g} {unit}'
+    return (
+        f'    {"radius" if by_radius else "volume"} {size}: {stratum["found"]} of '
+        f'{stratum["lesions"]} found, sensitivity {_show(stratum["sensitivity"])}, '
+        f'{stratum["false_alarms"]} false positives'
+    )
 
 
 def _format_comparison(label: str, metrics: Mapping[str, Any]) -> list[str]:

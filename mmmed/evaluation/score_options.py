@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from mmmed.functional.components import CONNECTIVITIES
 from mmmed.functional.lesions import Criterion
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.functional.overlap import DEFAULT_POLICY, EmptyPolicy
 from mmmed.functional.planes import PLANES
 
@@ -32,9 +33,13 @@ class ScoreOptions:
         min_iou: Smallest IoU of a pair of lesions, for the one-to-one criteria.
         plane: Also score each slice of ``'axial'``, ``'coronal'`` or ``'sagittal'``.
         ignore_label: Value of the reference whose voxels are not counted at all.
+        keep_near: Post-processing of predictions, see
+            :class:`mmmed.functional.organ_rule.OrganRule`; the reference is never
+            changed.
 
     Raises:
-        ValueError: A value is out of its range, or a structure has no label.
+        ValueError: A value is out of its range, a structure has no label, or
+            ``keep_near`` names one that ``labels`` does not.
     """
 
     labels: Mapping[str, tuple[int, ...]] | None = None
@@ -45,6 +50,7 @@ class ScoreOptions:
     min_iou: float = 0.5
     plane: str | None = None
     ignore_label: int | None = None
+    keep_near: OrganRule | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance_mm < math.inf:
@@ -67,13 +73,15 @@ class ScoreOptions:
             )
         for name, values in (self.labels or {}).items():
             _check_label(name, values, self.ignore_label)
+        if self.keep_near is not None:
+            self.keep_near.check((self.labels or {}).keys())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         named = None
         if self.labels is not None:
             named = {name: list(values) for name, values in self.labels.items()}
-        return {
+        options: dict[str, Any] = {
             'labels': named,
             'tolerance_mm': self.tolerance_mm,
             'empty_policy': self.policy.as_dict(),
@@ -83,6 +91,9 @@ class ScoreOptions:
             'plane': self.plane,
             'ignore_label': self.ignore_label,
         }
+        if self.keep_near is not None:  # without it, results are those of old
+            options['keep_near'] = self.keep_near.as_list()
+        return options
 
 
 def parse_labels(texts: Sequence[str]) -> dict[str, tuple[int, ...]] | None:

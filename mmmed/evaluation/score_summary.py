@@ -38,6 +38,8 @@ class SummaryOptions:
 
     Args:
         strata_mm3: Rising inner bounds of lesion volume.
+        strata_radius_mm: The same as radii of balls (discs, in a single slice) of
+            equal volume, instead of ``strata_mm3``.
         seed: Of the bootstrap.
         num_resamples: Of the bootstrap, >= 1.
         confidence: Nominal coverage of the intervals.
@@ -47,6 +49,7 @@ class SummaryOptions:
     """
 
     strata_mm3: tuple[float, ...] = (100.0, 1000.0, 10000.0)
+    strata_radius_mm: tuple[float, ...] | None = None
     seed: int = 0
     num_resamples: int = 2000
     confidence: float = 0.95
@@ -54,6 +57,10 @@ class SummaryOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'strata_mm3', tuple(self.strata_mm3))
         stratify_lesions([], [], [], [], self.strata_mm3)
+        if self.strata_radius_mm is not None:
+            radii = tuple(map(float, self.strata_radius_mm))
+            object.__setattr__(self, 'strata_radius_mm', radii)
+            stratify_lesions([], [], [], [], radii)
         if self.num_resamples < 1 or not 0 < self.confidence < 1:
             raise ValueError(
                 f'{self.num_resamples} resamples at confidence {self.confidence}, '
@@ -115,7 +122,7 @@ def summarize_structures(
         entry['pooled'] = _pool_voxels(of_label, scoring)
         entry['lesions'] = {
             'pooled': _pool_lesions(of_label, scoring),
-            'strata': _stratify(_select(lesions, 'label', label), options.strata_mm3),
+            'strata': _stratify(_select(lesions, 'label', label), options),
         }
         if scoring.plane is not None:
             of_label = _select(slices, 'label', label)
@@ -224,17 +231,21 @@ def _pool_lesions(rows: Sequence[Row], scoring: ScoreOptions) -> dict[str, Any]:
     }
 
 
-def _stratify(lesions: Sequence[Row], edges: Sequence[float]) -> list[dict[str, Any]]:
+def _stratify(lesions: Sequence[Row], options: SummaryOptions) -> list[dict[str, Any]]:
+    """Rows with their bounds in ``low_mm3`` and ``high_mm3``, or ``..._radius_mm``."""
     targets = _select(lesions, 'side', 'target')
     alarms = _select(lesions, 'outcome', 'false_alarm')
+    radii = options.strata_radius_mm
+    column = 'volume_mm3' if radii is None else 'radius_mm'
     rows = stratify_lesions(
-        [row['volume_mm3'] for row in targets],
+        [row[column] for row in targets],
         [row['outcome'] == 'found' for row in targets],
         [row['dice'] for row in targets],
-        [row['volume_mm3'] for row in alarms],
-        edges,
+        [row[column] for row in alarms],
+        options.strata_mm3 if radii is None else radii,
     )
-    names = {'low': 'low_mm3', 'high': 'high_mm3'}
+    unit = 'mm3' if radii is None else 'radius_mm'
+    names = {'low': f'low_{unit}', 'high': f'high_{unit}'}
     return [{names.get(k, k): _drop_nan(v) for k, v in row.items()} for row in rows]
 
 

@@ -46,6 +46,8 @@ def build_summary(
         'summary_options': {
             **asdict(options),
             'strata_mm3': list(options.strata_mm3),
+            'strata_radius_mm': options.strata_radius_mm
+            and list(options.strata_radius_mm),
         },
         'bootstrap': {
             'unit': 'patient' if has_patients else 'case',

@@ -8,6 +8,7 @@ from .loading import LoadedNetworks as LoadedNetworks
 from .loading import hush_host as hush_host
 from .loading import load_networks as load_networks
 from .onnx_export import export_onnx as export_onnx
+from .options import SAVES as SAVES
 from .options import RunOptions as RunOptions
 from .recipe import ScanRecipe as ScanRecipe
 from .run import RunOutcome as RunOutcome

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from mmmed.functional.organ_rule import OrganRule
+
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -61,6 +63,7 @@ def parse_call(args: Mapping[str, Any]) -> Call:
             'use_tta': args['tta'],
             'batch_size': args['batch_size'],
             'memory_mib': args['memory_mib'],
+            'organ_rule': _parse_rule(args['keep_near']),
         },
         options={
             'save': tuple(dict.fromkeys(args['save'] or ['seg'])),
@@ -101,6 +104,10 @@ def _sort_paths(
     config = Path(paths[0]) if has_config else None
     source = None if is_export else Path(paths[-2])
     return config, weights, (source, Path(paths[-1]))
+
+
+def _parse_rule(words: Sequence[str] | None) -> OrganRule | None:
+    return None if words is None else OrganRule.parse(words)
 
 
 def _list_changes(args: Mapping[str, Any]) -> dict[str, Any]:

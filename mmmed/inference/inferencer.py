@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmmed.functional.label_fusion import fuse_by_staple, fuse_by_vote
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.inference.adaptive_batch import AdaptiveBatch
 from mmmed.inference.label_sink import LabelSink
 from mmmed.inference.members import Member
@@ -56,9 +57,11 @@ class Inferencer:
         memory_mib: Aimed at for class probabilities, beside the scan, the label map
             and what the network itself needs. None: 1536 on a CPU, on a graphics
             card a part of what is free there.
+        organ_rule: Post-processing of the labels; probabilities stay as they are.
 
     Raises:
-        ValueError: Unknown rule, a vote of one, or TTA without views.
+        ValueError: Unknown rule, a vote of one, TTA without views, or an
+            ``organ_rule`` of classes that the networks do not have.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Inferencer:
         use_tta: bool = False,
         batch_size: int = 4,
         memory_mib: int | None = None,
+        organ_rule: OrganRule | None = None,
     ) -> None:
         if rule not in RULES:
             raise ValueError(f'ensemble rule is {rule!r}, expected one of {RULES}')
@@ -80,7 +84,10 @@ class Inferencer:
             )
         if memory_mib is not None and memory_mib < 1:
             raise ValueError(f'memory_mib is {memory_mib}, expected >= 1')
+        if organ_rule is not None:
+            organ_rule.check(recipe.classes[1:])
         self.recipe = recipe
+        self.organ_rule = organ_rule
         self.rule = rule
         self.use_tta = use_tta
         self.memory_mib = memory_mib
@@ -134,8 +141,25 @@ class Inferencer:
         elif self.rule == 'staple':
             fused = fuse_by_staple(maps)
             maps, facts = [fused.labels], _describe(fused, self.recipe)
+        labels = self._process(maps[0], volume.spacing)
         notes = (*grid.notes, *self._notes)
-        return Prediction(volume.replace_array(maps[0]), notes, facts)
+        return Prediction(volume.replace_array(labels), notes, facts)
+
+    def _process(
+        self, labels: NDArray[np.uint8], spacing: Sequence[float]
+    ) -> NDArray[np.uint8]:
+        rule = self.organ_rule
+        if rule is None:
+            return labels
+        values = {name: (k,) for k, name in enumerate(self.recipe.classes) if k}
+        kept = rule.apply(labels, spacing, values)
+        lost = int(np.count_nonzero(labels != kept))
+        if lost:
+            self._notes.append(
+                f'{lost} voxels were removed: not of the largest {rule.organ}, or '
+                f'{rule.lesion} farther than {rule.within_mm:g} mm from it'
+            )
+        return kept
 
     def _label(
         self,

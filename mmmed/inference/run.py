@@ -134,7 +134,10 @@ def describe_settings(
 ) -> dict[str, Any]:
     """Everything beside the scan that decides what is written."""
     config = loaded.config
+    rule = inferencer.organ_rule
     return {
+        # Only where it is set: results without it are still what they were.
+        **({} if rule is None else {'keep_near': rule.as_list()}),
         'format': _FORMAT,
         'recipe': inferencer.recipe.to_dict(),
         'model_sha256': None

@@ -132,7 +132,7 @@ def render_lesions(scores: ScoreFolder) -> list[Child]:
     many = len(scores.labels) > 1
     heads = [
         *(['structure'] if many else []),
-        'volume',
+        'size',
         'lesions',
         'found',
         'sensitivity',
@@ -147,7 +147,7 @@ def render_lesions(scores: ScoreFolder) -> list[Child]:
         lines.append(element('li', _describe_lesions(label, pooled)))
         for stratum in lesions['strata']:
             cells = [
-                _name_stratum(stratum['low_mm3'], stratum['high_mm3']),
+                _name_stratum(stratum),
                 stratum['lesions'],
                 stratum['found'],
                 format_number(stratum['sensitivity'], 'share'),
@@ -156,8 +156,9 @@ def render_lesions(scores: ScoreFolder) -> list[Child]:
             ]
             rows.append([label, *cells] if many else cells)
     caption = (
-        'By size: lesions of the reference by their volume, false alarms by theirs, '
-        'all cases together. Missed lesions have Dice 0.'
+        'By size (volume, or radius of the ball of that volume): lesions of the '
+        'reference by theirs, false alarms by theirs, all cases together. Missed '
+        'lesions have Dice 0.'
     )
     table = make_table(heads, rows, caption=caption, class_='dense')
     return [element('ul', lines), table]
@@ -184,12 +185,19 @@ def _describe_lesions(label: str, pooled: Mapping[str, Any]) -> str:
     )
 
 
-def _name_stratum(low: float | None, high: float | None) -> str:
+def _name_stratum(stratum: Mapping[str, Any]) -> str:
+    """The bounds of a stratum of volume, or of radius, for people."""
+    by_radius = 'low_radius_mm' in stratum
+    unit, suffix = ('mm', 'radius_mm') if by_radius else ('mm³', 'mm3')
+    low, high = stratum[f'low_{suffix}'], stratum[f'high_{suffix}']
     if not low and high is None:
         return 'all sizes'
+    what = 'radius ' if by_radius else ''
     if not low:
-        return f'below {high:,g} mm³'
-    return f'{low:,g} mm³ and more' if high is None else f'{low:,g} to {high:,g} mm³'
+        return f'{what}below {high:,g} {unit}'
+    if high is None:
+        return f'{what}{low:,g} {unit} and more'
+    return f'{what}{low:,g} to {high:,g} {unit}'
 
 
 def render_slices(scores: ScoreFolder) -> list[Child]:

@@ -54,12 +54,12 @@ def list_lesion_rows(scores: ScoreFolder) -> list[Row]:
     for label in scores.labels:
         lesions = scores.get_structure(label)['lesions']
         pooled = lesions['pooled']
+        bounds = [n for n in lesions['strata'][0] if n.startswith(('low_', 'high_'))]
         rows.append(
             {
                 'label': label,
                 'stratum': 'all',
-                'low_mm3': None,
-                'high_mm3': None,
+                **dict.fromkeys(bounds),
                 'lesions': pooled['target_lesions'],
                 'found': pooled['found_lesions'],
                 'false_alarms': pooled['false_positive_lesions'],

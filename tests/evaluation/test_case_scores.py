@@ -8,6 +8,7 @@ from mmmed.evaluation.case_grid import CaseGrid
 from mmmed.evaluation.case_scores import score_absent_label, score_case
 from mmmed.evaluation.score_options import ScoreOptions
 from mmmed.functional.lesions import match_lesions
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.functional.overlap import EmptyPolicy, compute_dice
 from mmmed.functional.surface import compute_surface_metrics
 from mmmed.structures import Volume
@@ -244,3 +245,20 @@ def test_the_type_of_the_file_does_not_matter(dtype):
 def test_a_grid_survives_json():
     grid = score(None, make_cube((2, 2, 2)), plane='coronal').grid
     assert CaseGrid.from_dict(dataclasses.asdict(grid)) == grid
+
+
+def test_post_processing_concerns_the_prediction_alone():
+    target = make_cube((0, 0, 0)) | make_cube((0, 6, 0), 2, value=2)
+    target |= make_cube((9, 10, 6), 2, value=2)  # far from the organ, and true
+    pred = target | make_cube((9, 0, 6), 1)
+    labels = {'liver': (1,), 'tumor': (2,)}
+    options = {'labels': labels, 'keep_near': OrganRule('liver', 'tumor', 3.0)}
+    liver, tumor = score(pred, target, **options).cases
+    assert (liver['dice'], liver['pred_lesions']) == (1.0, 1)
+    assert [tumor[n] for n in ('tp', 'fp', 'fn')] == [8, 0, 8]
+    plain, _ = score(pred, target, labels=labels).cases
+    assert plain['false_positive_lesions'] == 1
+    assert 'keep_near' not in ScoreOptions(labels=labels).as_dict()
+    assert ScoreOptions(**options).as_dict()['keep_near'] == ['liver', 'tumor', 3.0]
+    with pytest.raises(ValueError, match="names 'liver'"):
+        ScoreOptions(keep_near=options['keep_near'])

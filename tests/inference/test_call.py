@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.inference.call import parse_call
 
 DEFAULTS = {
@@ -17,6 +18,7 @@ DEFAULTS = {
     'tta': False,
     'batch_size': 4,
     'memory_mib': None,
+    'keep_near': None,
     'save': None,
     'num_parts': 1,
     'part_id': 0,
@@ -79,3 +81,9 @@ def test_what_the_user_knows_of_the_recipe() -> None:
 def test_calls_that_make_no_sense(paths, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         parse(*paths, **options)
+
+
+def test_post_processing_is_part_of_the_prediction():
+    call = parse('c.py', 'w.pth', 'in', 'out', keep_near=['liver', 'tumor', '10'])
+    assert call.predict['organ_rule'] == OrganRule('liver', 'tumor', 10.0)
+    assert parse('c.py', 'w.pth', 'in', 'out').predict['organ_rule'] is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.inference.inferencer import Inferencer
 from mmmed.inference.recipe import PICTURE_PLANES
 
@@ -150,3 +151,24 @@ def test_every_finished_plane_is_handed_out(make_volume, recipe2d, identity) -> 
 def test_impossible_options(options, message, recipe2d, identity) -> None:
     with pytest.raises(ValueError, match=message):
         Inferencer([identity], recipe2d, **options)
+
+
+@pytest.mark.parametrize('letters', ORIENTATIONS)
+def test_lesions_stay_only_near_the_organ(letters, make_volume, recipe2d, fake) -> None:
+    """An organ (1), a lesion (2) 3 x 3 mm from it along Z, one 6 x 1.25 mm along X."""
+    scan = np.zeros((9, 12, 16), np.float32)
+    scan[1:4, 2:9, 2:8] = 1
+    scan[6, 4, 4] = 2
+    scan[2, 4, 13] = 2
+    network = fake(lambda x: 10.0 * torch.cat([x == k for k in range(3)], 1).float())
+    classes = ('background', 'liver', 'tumor')
+    recipe = dataclasses.replace(recipe2d, classes=classes, out_channels=3)
+    volume = make_volume(scan, 'SAR').reorient(letters)
+    for within_mm, kept in ((7.4, 0), (7.5, 1), (9, 2)):
+        rule = OrganRule('liver', 'tumor', within_mm)
+        result = Inferencer([network], recipe, organ_rule=rule).predict(volume)
+        assert (result.volume.array == 2).sum() == kept
+        assert (result.volume.array == 1).sum() == 3 * 7 * 6
+        assert any('removed' in note for note in result.notes) == (kept < 2)
+    with pytest.raises(ValueError, match="names 'spleen'"):
+        Inferencer([network], recipe, organ_rule=OrganRule('spleen', 'tumor', 1))

@@ -151,3 +151,38 @@ def test_interrupted_it_ends_with_130_and_goes_on(masks, run):
     code, text, _ = run(*call)
     assert code == 0
     assert '403 cases scored' in text
+
+
+def test_lesions_by_radius_after_post_processing(tmp_path, run):
+    """Balls of 3, 8 and 16 mm beside an organ; of the smallest one voxel is far off."""
+    z, y, x = (np.arange(n) * mm for n, mm in zip((24, 60, 60), (3, 1, 2), strict=True))
+    target = np.zeros((24, 60, 60), np.uint8)
+    target[:, :3] = 1
+    for radius, center in ((3, 8), (8, 24), (16, 80)):
+        away = (z[:, None, None] - 36) ** 2 + (y[:, None] - 24) ** 2
+        target[away + (x - center) ** 2 <= radius**2] = 2
+    pred = np.where((target == 2) & (x < 16), 0, target)
+    pred[1, 59, 59] = 2
+    for name, array in (('pred', pred), ('ref', target)):
+        write_volume(Volume(array, (3.0, 1.0, 2.0)), tmp_path / name / 'case.nii.gz')
+    call = [tmp_path / 'pred', tmp_path / 'ref', '--workers', 1, '--json', '--labels']
+    call += ['liver=1', 'tumor=2', '--strata-radius-mm', 5, 10, 20]
+    code, text, _ = run(*call, '--out', tmp_path / 'a')
+    assert code == 0
+    assert 'radius 0 to 5 mm: 0 of 1 found, sensitivity 0, 1 false positives' in text
+    assert 'radius 5 to 10 mm: 1 of 1 found, sensitivity 1, 0 false' in text
+    assert 'radius 20 mm and more: 0 of 0 found' in text
+    strata = json.loads(text.splitlines()[-1])['structures']['tumor']['lesions']
+    assert [row['lesions'] for row in strata['strata']] == [1, 1, 1, 0]
+    assert strata['strata'][1]['low_radius_mm'] == 5
+    code, text, _ = run(*call, '--out', tmp_path / 'b', '--keep-near', 'liver',
+                        'tumor', 30)  # fmt: skip
+    assert 'radius 0 to 5 mm: 0 of 1 found, sensitivity 0, 0 false positives' in text
+    with (tmp_path / 'b/lesion_scores.csv').open(newline='') as stream:
+        rows = [row for row in csv.DictReader(stream) if row['label'] == 'tumor']
+    assert [row['high_radius_mm'] for row in rows] == ['', '5.0', '10.0', '20.0', '']
+    page = (tmp_path / 'b/report.html').read_text()
+    assert 'radius 5 to 10 mm' in page
+    code, _, error = run(*call, '--out', tmp_path / 'c', '--keep-near', 'a', 'b', 'c')
+    assert code == 2
+    assert 'expected ORGAN LESION MM' in error
