@@ -1,8 +1,12 @@
 """Hooks and loops that MMEngine's runner calls; no mathematics lives here."""
 
+from .hooks import CalibrationHook as CalibrationHook
 from .hooks import CaseTableHook as CaseTableHook
+from .hooks import ClassBalanceHook as ClassBalanceHook
+from .hooks import ClassificationRecordHook as ClassificationRecordHook
 from .hooks import NormMomentumHook as NormMomentumHook
 from .hooks import ResumableCheckpointHook as ResumableCheckpointHook
 from .hooks import ResumableEarlyStoppingHook as ResumableEarlyStoppingHook
 from .hooks import RunRecordHook as RunRecordHook
+from .hooks import SelfDescriptionHook as SelfDescriptionHook
 from .loops import ResumableIterLoop as ResumableIterLoop

@@ -1,6 +1,11 @@
-"""Hooks: checkpoints that survive a kill, early stopping, tables, run records."""
+"""Hooks: checkpoints, early stopping, tables, records, what classifiers need."""
 
+from .calibration_hook import CalibrationHook as CalibrationHook
 from .case_table_hook import CaseTableHook as CaseTableHook
+from .class_balance_hook import ClassBalanceHook as ClassBalanceHook
+from .classification_record_hook import (
+    ClassificationRecordHook as ClassificationRecordHook,
+)
 from .norm_momentum_hook import NormMomentumHook as NormMomentumHook
 from .resumable_checkpoint_hook import (
     ResumableCheckpointHook as ResumableCheckpointHook,
@@ -9,3 +14,4 @@ from .resumable_early_stopping_hook import (
     ResumableEarlyStoppingHook as ResumableEarlyStoppingHook,
 )
 from .run_record_hook import RunRecordHook as RunRecordHook
+from .self_description_hook import SelfDescriptionHook as SelfDescriptionHook

@@ -1,0 +1,105 @@
+"""Checkpoints of classifiers that say what they are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmmed.engine.hooks.class_balance_hook import (
+    count_targets,
+    find_dataset,
+    find_head,
+)
+from mmmed.registry import HOOKS
+from mmmed.structures.manifest import Manifest
+
+from .run_record_hook import find_manifest
+
+KEY = 'classification'
+SCHEMA_VERSION = 1
+# Where the data lie is no property of the model.
+_PLACES = (
+    'data_root', 'ann_file', 'data_prefix', 'pipeline', 'split', 'fold', 'role', 'seed',
+    'indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch', 'metainfo',
+)  # fmt: skip
+
+
+@HOOKS.register_module()
+class SelfDescriptionHook(Hook):
+    """Put into every checkpoint what is needed to use it, as plain values.
+
+    ``meta['classification']`` has ``targets`` (class names of each), ``sequences``,
+    ``normalisation``, ``split`` (hash of the assignment of patients, fold), the class
+    counts of the training fold, the configuration of the model, of the data set and of
+    the test pipeline. ``tools/classify.py`` needs no other file.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self) -> None:
+        self._description: dict[str, Any] | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Collect the description once."""
+        self._description = describe_classifier(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add it."""
+        if self._description is not None:
+            checkpoint['meta'][KEY] = self._description
+
+
+def describe_classifier(runner: Runner) -> dict[str, Any]:
+    """Description of the model that a runner trains; see the hook.
+
+    Raises:
+        ValueError: The data set does not name the classes of a target.
+    """
+    dataset = find_dataset(runner.train_dataloader)
+    head = find_head(runner)
+    meta = dataset.metainfo
+    classes = meta.get('targets') or {}
+    unnamed = [name for name in head.targets if name not in classes]
+    if unnamed:
+        raise ValueError(
+            f'targets {unnamed} of the head have no class names in the data set, which '
+            f'has {list(classes)}; correct targets of the head'
+        )
+    # Not of the training, whose pipeline draws random numbers.
+    loader = runner.cfg.get('test_dataloader') or runner.cfg.get('val_dataloader') or {}
+    entry = _to_plain(loader.get('dataset') or {})
+    while 'dataset' in entry:
+        entry = entry['dataset']
+    manifest = find_manifest(dataset)
+    return {
+        'schema_version': SCHEMA_VERSION,
+        'dataset_name': meta.get('dataset'),
+        'targets': {name: list(classes[name]) for name in head.targets},
+        'sequences': _to_plain(
+            getattr(dataset, 'sequences', None) or meta.get('sequences')
+        ),
+        'normalisation': _to_plain(meta.get('normalisation')),
+        'split': {
+            'split_hash': Manifest.read(manifest).split_hash if manifest else None,
+            'manifest': Path(manifest).name if manifest else None,
+            'fold': getattr(dataset, 'fold', None),
+            'num_folds': meta.get('num_folds'),
+        },
+        'class_counts': count_targets(dataset, head.targets),
+        'model': _to_plain(runner.cfg.get('model') or {}),
+        'dataset': {k: v for k, v in entry.items() if k not in _PLACES},
+        'pipeline': entry.get('pipeline', []),
+    }
+
+
+def _to_plain(value: Any) -> Any:
+    """Built-in types only, which load without trust."""
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
