@@ -43,7 +43,9 @@ def locate_mask(
     return (z, y, x), extent_mm
 
 
-def find_index(affine: NDArray, place_mm: Sequence[float]) -> NDArray[np.float64]:
+def find_index(
+    affine: NDArray, place_mm: Sequence[float] | NDArray
+) -> NDArray[np.float64]:
     """Array index (Z, Y, X), not rounded, of a place in RAS+ mm.
 
     Args:
@@ -53,7 +55,9 @@ def find_index(affine: NDArray, place_mm: Sequence[float]) -> NDArray[np.float64
     return np.linalg.solve(affine, [*place_mm, 1.0])[:3]
 
 
-def find_place(affine: NDArray, index: Sequence[float]) -> NDArray[np.float64]:
+def find_place(
+    affine: NDArray, index: Sequence[float] | NDArray
+) -> NDArray[np.float64]:
     """Place (x, y, z) in RAS+ mm of an array index (Z, Y, X)."""
     return (np.asarray(affine, float) @ [*index, 1.0])[:3]
 
@@ -69,7 +73,7 @@ def flip_lps(place_mm: Sequence[float]) -> tuple[float, float, float]:
 
 def center_grid(
     affine: NDArray,
-    place_mm: Sequence[float],
+    place_mm: Sequence[float] | NDArray,
     shape: Sequence[int],
     spacing: Sequence[float],
 ) -> NDArray[np.float64]:
@@ -87,4 +91,22 @@ def center_grid(
     moved[:3, :3] = steps
     # An even axis has no middle voxel: the one after the middle, as crops have it.
     moved[:3, 3] = np.asarray(place_mm) - steps @ (np.asarray(shape) // 2)
+    return moved
+
+
+def stretch_grid(
+    affine: NDArray, shape: Sequence[int], size: Sequence[int]
+) -> NDArray[np.float64]:
+    """Affine of a grid of other voxels over exactly the same field of view.
+
+    Args:
+        affine: Shape (4, 4), of the old grid.
+        shape: (Z, Y, X) of the old grid.
+        size: (Z, Y, X) of the new one.
+    """
+    ratio = np.asarray(shape, np.float64) / np.asarray(size)
+    moved = np.array(affine, np.float64)
+    moved[:3, :3] *= ratio
+    # The corner of the first voxel stays where it is.
+    moved[:3, 3] += np.asarray(affine)[:3, :3] @ (ratio / 2 - 0.5)
     return moved

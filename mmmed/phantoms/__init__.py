@@ -10,3 +10,6 @@ from .ct_ich_raw import write_nifti_release as write_nifti_release
 from .head_ct import HeadPhantom as HeadPhantom
 from .head_ct import make_cohort as make_cohort
 from .head_ct import make_head as make_head
+from .lesion_raw import LesionPhantom as LesionPhantom
+from .lesion_raw import make_lesion_cohort as make_lesion_cohort
+from .lesion_raw import write_lesion_raw as write_lesion_raw

@@ -7,4 +7,5 @@ from .cranium import CraniumPreparer as CraniumPreparer
 from .decathlon import DecathlonPreparer as DecathlonPreparer
 from .findings import Finding as Finding
 from .findings import InputError as InputError
+from .lesion_rois import LesionROIPreparer as LesionROIPreparer
 from .liver import LiverPreparer as LiverPreparer

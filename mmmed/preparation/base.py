@@ -160,6 +160,17 @@ class BasePreparer(ABC):
         """Oddities of the accepted cases."""
         return []
 
+    def place_cases(
+        self, cases: Sequence[Any], strata: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """The same cases, with what else the partition of patients says of them.
+
+        Args:
+            cases: With split and fold.
+            strata: Of each patient that is split, see :meth:`stratify`.
+        """
+        return cases
+
     def summarize(
         self, plan: Plan, records: Sequence[Any], cases: Sequence[Any]
     ) -> Mapping[str, Any]:
@@ -382,6 +393,7 @@ class BasePreparer(ABC):
             )
             for record in records
         )
+        cases = tuple(self.place_cases(cases, strata))
         facts = {**self.describe_records(records), **self.describe_cases(cases)}
         manifest = Manifest({**metainfo, **facts}, cases)
         manifest.validate()
@@ -410,7 +422,7 @@ class BasePreparer(ABC):
             'schema_version': SCHEMA_VERSION,
             'dataset': self.name,
             'task': 'segmentation',
-            'classes': list(self.classes),
+            **({'classes': list(self.classes)} if self.classes else {}),
             **self.describe(plan),
             **self.partition.to_dict(),
             'preparer_version': self.version,

@@ -9,7 +9,7 @@ from mmmed.preparation.findings import InputError
 from mmmed.structures import Case, Manifest
 
 MANIFEST, SUMMARY = 'manifest.json', 'summary.json'
-_OURS = frozenset(('images', 'masks', 'volumes', MANIFEST, SUMMARY))
+_OURS = frozenset(('images', 'masks', 'rois', 'volumes', MANIFEST, SUMMARY))
 
 
 def find_same(out: Path, metainfo: Mapping[str, Any], overwrite: bool) -> bool:
@@ -76,7 +76,8 @@ def _find_damaged(out: Path, manifest: Manifest) -> str | None:
     if not (out / SUMMARY).is_file():
         return SUMMARY
     for case in manifest.cases:
-        names = {'seg': case.seg_map_path} if case.seg_map_path else {}
+        seg_path = getattr(case, 'seg_map_path', None)  # regions of interest: none
+        names = {'seg': seg_path} if seg_path else {}
         images = {'img': case.img_path} if isinstance(case, Case) else case.img_paths
         for key, name in {**images, **names}.items():
             path = out / name
