@@ -4,6 +4,7 @@
 number of sequences. Not here: heads (``models/cls_heads``).
 """
 
+from .correlation_routing import CorrelationRoutingNetwork as CorrelationRoutingNetwork
 from .roi_densenet import ROIDenseNet as ROIDenseNet
 from .roi_resnet import ROIResNet as ROIResNet
 from .roi_shufflenet import ROIShuffleNetV2 as ROIShuffleNetV2

@@ -33,7 +33,7 @@ class ResidualBlock(nn.Module):
         bottleneck: bool = False,
     ) -> None:
         super().__init__()
-        out_channels = width * get_expansion(bottleneck)
+        out_channels = width * _get_expansion(bottleneck)
         kernels = (1, 3, 1) if bottleneck else (3, 3)
         widths = (width, width, out_channels) if bottleneck else (width, width)
         strides = (1, stride, 1) if bottleneck else (stride, 1)
@@ -91,15 +91,13 @@ class Stage(nn.Sequential):
     def __init__(
         self, dims: int, in_channels: int, widths: ResNetWidths, index: int
     ) -> None:
-        width, blocks = widths.stages[index], widths.blocks[index]
-        self.out_channels = width * get_expansion(widths.bottleneck)
         layers = []
-        for block in range(blocks):
+        for block in range(widths.blocks[index]):
             layers.append(
                 ResidualBlock(
                     dims,
-                    in_channels if block == 0 else self.out_channels,
-                    width,
+                    in_channels if block == 0 else count_channels(widths, index),
+                    widths.stages[index],
                     stride=2 if index > 0 and block == 0 else 1,
                     bottleneck=widths.bottleneck,
                 )
@@ -107,7 +105,12 @@ class Stage(nn.Sequential):
         super().__init__(*layers)
 
 
-def get_expansion(bottleneck: bool) -> int:
+def count_channels(widths: ResNetWidths, index: int) -> int:
+    """Channels that a stage gives, from 0."""
+    return widths.stages[index] * _get_expansion(widths.bottleneck)
+
+
+def _get_expansion(bottleneck: bool) -> int:
     """How much wider a block's output is than its inner convolution."""
     return 4 if bottleneck else 1
 
@@ -142,7 +145,7 @@ class ROIResNet(ROIBackbone):
         channels = widths.stem
         for index in range(len(widths.stages)):
             stage = Stage(dims, channels, widths, index)
-            channels = stage.out_channels
+            channels = count_channels(widths, index)
             features.add_module(f'stage{index + 1}', stage)
         super().__init__(
             features,
