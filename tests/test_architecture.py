@@ -34,7 +34,10 @@ MAY_IMPORT = {
     'evaluation': {
         'registry', 'io', 'functional', 'structures', 'files', 'version', 'progress',
     },
-    'engine': {'registry', 'io', 'functional', 'structures', 'files'},
+    'engine': {
+        'registry', 'io', 'functional', 'structures', 'files', 'checkpoint',
+        'synthesis',
+    },
     'inference': {
         'registry', 'io', 'functional', 'structures', 'files', 'checkpoint', 'compat',
         'version', 'progress',

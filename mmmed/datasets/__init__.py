@@ -7,6 +7,8 @@ from .atlas import AtlasDataset as AtlasDataset
 from .base_med_dataset import MedSegDataset as MedSegDataset
 from .cranium import CraniumDataset as CraniumDataset
 from .draw import Draw as Draw
+from .mixed_dataset import MixedDataset as MixedDataset
+from .roi_dataset import MultiSequenceROIDataset as MultiSequenceROIDataset
 from .samplers import DistributionBatchSampler as DistributionBatchSampler
 from .samplers import ForegroundSampler as ForegroundSampler
 from .transforms import LoadSlice as LoadSlice

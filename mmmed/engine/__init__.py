@@ -4,6 +4,7 @@ from .hooks import CalibrationHook as CalibrationHook
 from .hooks import CaseTableHook as CaseTableHook
 from .hooks import ClassBalanceHook as ClassBalanceHook
 from .hooks import ClassificationRecordHook as ClassificationRecordHook
+from .hooks import LesionFilterHook as LesionFilterHook
 from .hooks import NormMomentumHook as NormMomentumHook
 from .hooks import ResumableCheckpointHook as ResumableCheckpointHook
 from .hooks import ResumableEarlyStoppingHook as ResumableEarlyStoppingHook

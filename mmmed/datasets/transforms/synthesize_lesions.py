@@ -32,8 +32,9 @@ class SynthesizeLesions(DrawnTransform):
     1 organ, 2 tumor, 255 ignored, ``spacing``, ``rng``.
 
     Modified keys: ``img``, ``gt_seg_map``. Added keys: ``lesions``, a list of records
-    (dicts of ``LesionRecord.to_json``, with the volume each lesion got), and
-    ``lesion_outcome``; ``applied``.
+    (dicts of ``LesionRecord.to_json``, with the volume each lesion got),
+    ``lesion_outcome``, and ``mixes_real``, whether real tumor is there too;
+    ``applied``.
 
     Args:
         recipe: Name of a preset, ``public`` or ``full``.
@@ -82,7 +83,10 @@ class SynthesizeLesions(DrawnTransform):
         has_tumor = bool((seg == 2).any())
         wanted = self.prob_real if has_tumor else self.prob_healthy
         if self.prob == 0 or rng.random() * self.prob >= wanted:
-            return {'outcome': 'not drawn', 'lesion_type': '', 'lesions': []}
+            return {
+                'outcome': 'not drawn', 'lesion_type': '', 'lesions': [],
+                'mixes_real': has_tumor,
+            }  # fmt: skip
         plan = plan_lesions(
             seg,
             _find_spacing(results),
@@ -96,12 +100,14 @@ class SynthesizeLesions(DrawnTransform):
             'outcome': plan.outcome,
             'lesion_type': plan.lesion_type,
             'lesions': [lesion.to_json() for lesion in plan.lesions],
+            'mixes_real': has_tumor,
         }
 
     def apply(self, results: dict, params: dict[str, Any]) -> dict:
         """Change the image and the labels."""
         records = [LesionRecord.from_json(values) for values in params['lesions']]
         results['lesion_outcome'] = params['outcome']
+        results['mixes_real'] = params.get('mixes_real', False)
         results['lesions'] = []
         if not records:
             return results

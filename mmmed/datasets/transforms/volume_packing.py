@@ -28,6 +28,7 @@ META_KEYS = (
     'img_grid',
     'affine',
     'lesions',
+    'mixes_real',
     'pending_warp',
     'pending_intensity',
 )

@@ -6,6 +6,7 @@ from .class_balance_hook import ClassBalanceHook as ClassBalanceHook
 from .classification_record_hook import (
     ClassificationRecordHook as ClassificationRecordHook,
 )
+from .lesion_filter_hook import LesionFilterHook as LesionFilterHook
 from .norm_momentum_hook import NormMomentumHook as NormMomentumHook
 from .resumable_checkpoint_hook import (
     ResumableCheckpointHook as ResumableCheckpointHook,
