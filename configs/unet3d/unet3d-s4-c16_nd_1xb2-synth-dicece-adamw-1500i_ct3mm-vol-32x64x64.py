@@ -16,6 +16,14 @@ pipeline = [
     dict(type='mmmed.SynthesizeLesions', recipe='public', organ='liver', prob=0.9),
     *_base_.changes,
 ]
-train_dataloader = dict(dataset=dict(data_root=data_root, fold=None, pipeline=pipeline))
-val_dataloader = dict(dataset=dict(data_root=data_root, fold=None))
-test_dataloader = dict(dataset=dict(data_root=data_root))
+train_dataloader = dict(
+    dataset=dict(
+        data_root=data_root,
+        fold=None,
+        folds_on=None,
+        without_label=None,
+        pipeline=pipeline,
+    )
+)
+val_dataloader = dict(dataset=dict(data_root=data_root, fold=None, folds_on=None))
+test_dataloader = dict(dataset=dict(data_root=data_root, folds_on=None))

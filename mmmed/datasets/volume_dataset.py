@@ -44,6 +44,9 @@ class VolumeDataset(MedSegDataset):
         positive_label: Class that makes a volume ``positive``, so that a
             ``mmmed.ForegroundSampler`` mixes volumes with and without it at a fixed
             ratio; None for any.
+        folds_on: What the folds of the manifest have to divide: ``'train'`` where the
+            cases of a fold choose a checkpoint and the hold-out side is reported, so
+            that no fold holds a case of it; None for anything.
         repeat: Copies of the list, so that an epoch holds that many patches of every
             volume.
         **kwargs: Those of ``MedSegDataset``: ``split``, ``fold``, ``seed`` and the
@@ -52,7 +55,8 @@ class VolumeDataset(MedSegDataset):
     Raises:
         FileNotFoundError: The folder has no manifest.
         ValueError: It lists slices and not volumes, no volume is selected, one lacks
-            a sequence, or an option is out of range.
+            a sequence, its folds divide other cases than ``folds_on``, or an option is
+            out of range.
     """
 
     UNIT = 'volume'
@@ -66,6 +70,7 @@ class VolumeDataset(MedSegDataset):
         with_label: int | None = None,
         without_label: int | None = None,
         positive_label: int | None = None,
+        folds_on: str | None = None,
         repeat: int = 1,
         **kwargs: Any,
     ) -> None:
@@ -75,12 +80,19 @@ class VolumeDataset(MedSegDataset):
         self.with_label = with_label
         self.without_label = without_label
         self.positive_label = positive_label
+        self.folds_on = folds_on
         self.repeat = repeat
         super().__init__(data_root, ann_file, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Entries of the selected volumes, in the order of the manifest."""
         entries = [entry for entry in super().load_data_list() if self._is_kept(entry)]
+        divided = self._metainfo.get('folds_on', 'all')
+        if self.folds_on not in (None, divided):
+            raise ValueError(
+                f'{self.ann_file}: folds divide {divided!r} cases, expected '
+                f'{self.folds_on!r}; prepare the data with --folds-on {self.folds_on}'
+            )
         if not entries:
             raise ValueError(
                 f'{self.ann_file}: no volume in {self.split_name!r} with_label='

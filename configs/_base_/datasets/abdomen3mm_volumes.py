@@ -17,11 +17,13 @@ synthetic_pipeline = [_base_.affine, load, synthesis, *_base_.changes]
 
 train_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, fold=0, pipeline=real_pipeline),
+    dataset=dict(data_root=data_root, fold=0, folds_on='train', pipeline=real_pipeline),
 )
-val_dataloader = dict(num_workers=0, dataset=dict(data_root=data_root, fold=0))
+val_dataloader = dict(
+    num_workers=0, dataset=dict(data_root=data_root, fold=0, folds_on='train')
+)
 # Of all held-out patients: those without a tumor count false positives.
 test_dataloader = dict(
     num_workers=0,
-    dataset=dict(data_root=data_root, fold=None, with_label=None),
+    dataset=dict(data_root=data_root, fold=None, folds_on='train', with_label=None),
 )
