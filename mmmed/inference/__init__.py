@@ -2,6 +2,12 @@
 
 from .call import Call as Call
 from .call import parse_call as parse_call
+from .classification_comparison import compare_folders as compare_folders
+from .classification_options import ClassificationOptions as ClassificationOptions
+from .classification_options import parse_classification as parse_classification
+from .classification_run import ClassificationOutcome as ClassificationOutcome
+from .classification_run import classify_regions as classify_regions
+from .classification_run import list_models as list_models
 from .inferencer import Inferencer as Inferencer
 from .inferencer import Prediction as Prediction
 from .loading import LoadedNetworks as LoadedNetworks

@@ -22,6 +22,7 @@ SCHEMA_VERSION = 1
 # Where the data lie is no property of the model.
 _PLACES = (
     'data_root', 'ann_file', 'data_prefix', 'pipeline', 'split', 'fold', 'role', 'seed',
+    'split_file', 'labelled', 'repeat',
     'indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch', 'metainfo',
 )  # fmt: skip
 
@@ -82,7 +83,7 @@ def describe_classifier(runner: Runner) -> dict[str, Any]:
         ),
         'normalisation': _to_plain(meta.get('normalisation')),
         'split': {
-            'split_hash': Manifest.read(manifest).split_hash if manifest else None,
+            'split_hash': _find_split_hash(meta, manifest),
             'manifest': Path(manifest).name if manifest else None,
             'fold': getattr(dataset, 'fold', None),
             'num_folds': meta.get('num_folds'),
@@ -92,6 +93,13 @@ def describe_classifier(runner: Runner) -> dict[str, Any]:
         'dataset': {k: v for k, v in entry.items() if k not in _PLACES},
         'pipeline': entry.get('pipeline', []),
     }
+
+
+def _find_split_hash(meta: Mapping[str, Any], manifest: Path | None) -> str | None:
+    """Of the split that is trained on, which need not be that of the manifest."""
+    if meta.get('split_hash'):
+        return str(meta['split_hash'])
+    return Manifest.read(manifest).split_hash if manifest else None
 
 
 def _to_plain(value: Any) -> Any:
