@@ -52,3 +52,23 @@ def prepared_head_ct(tmp_path_factory) -> Path:
     preparer = CraniumPreparer(num_folds=2, seed=0)
     preparer.prepare(folder / 'raw', folder / 'prepared', quiet=True)
     return folder / 'prepared'
+
+
+@pytest.fixture(scope='session')
+def prepared_lesions(tmp_path_factory) -> Path:
+    """Generated liver lesions in three sequences, prepared as a user would.
+
+    Six patients, ``type`` and two signs; some sequences and labels are missing.
+    """
+    from mmmed.phantoms import make_lesion_cohort, write_lesion_raw
+    from mmmed.preparation import LesionROIPreparer
+
+    folder = tmp_path_factory.mktemp('lesions')
+    lesions = make_lesion_cohort(
+        6, sequences=('t2', 'lap', 'adc'), shape=(5, 14, 12), spacing=(4, 2, 2),
+        missing_sequences=0.25, missing_labels=0.2, seed=5,
+    )  # fmt: skip
+    write_lesion_raw(folder / 'raw', lesions)
+    preparer = LesionROIPreparer(targets=['t2', 'ap', 'type'], num_folds=3, seed=0)
+    preparer.prepare(folder / 'raw', folder / 'prepared', quiet=True)
+    return folder / 'prepared'

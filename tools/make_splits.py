@@ -2,13 +2,13 @@
 
 Examples:
     python tools/make_splits.py cases.csv --out splits.json --stratify volume_ml:q5 site
+    python tools/make_splits.py data.json --roles --stratify targets.type --out s.json
     python tools/make_splits.py --check splits.json --images data/cranium
 
 --stratify NAME takes values as they are, but numbers of more than ten values in
 quantile bins; NAME:q5 five of them, NAME:5000,30000 bins with these upper edges.
 
-Exit codes: 0 done, 2 call or table are wrong or the audited split leaks, 3 the audit
-could not compare all, 130 interrupted.
+Exit codes: 0 done, 2 wrong call or table, or a leak, 3 not all compared, 130 stopped.
 """
 
 import argparse
@@ -18,15 +18,18 @@ import sys
 
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.split_audit import audit_split
-from mmmed.preparation.split_builder import apply_split, build_split, write_split
+from mmmed.preparation.split_builder import build_split, save_split
 from mmmed.preparation.split_report import format_audit, format_balance
+
+SPLIT = ('group', 'case', 'stratify', 'num_folds', 'val_ratio', 'seed', 'has_roles',
+         'algorithm')  # fmt: skip
+CHECK = ('group', 'case', 'images', 'similarity', 'workers', 'strict', 'quiet')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    text = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=text)
     add = parser.add_argument
     add('table', nargs='?', help='.csv, .tsv or manifest.json, one row a case')
     add('--out', metavar='FILE', help='split manifest to write, .json')
@@ -36,6 +39,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--folds', dest='num_folds', type=int, default=5, help='number of folds (5)')
     add('--val-ratio', type=float, default=0.2, help='hold-out share of cases (0.2)')
     add('--seed', type=int, default=0)
+    add('--roles', dest='has_roles', action='store_true', help='folds have test parts')
+    add('--algorithm', default='stratified', help='or legacy_random (stratified)')
     add('--apply', metavar='FILE', help='also write the manifest with this split')
     add('--overwrite', action='store_true', help='replace another split')
     add('--dry-run', action='store_true', help='show the balance, write nothing')
@@ -56,22 +61,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def split(args: argparse.Namespace) -> tuple[int, list[str], dict]:
     """Draw and write a split: exit code, lines for people, result."""
-    names = ('group', 'case', 'stratify', 'num_folds', 'val_ratio', 'seed')
-    made = build_split(args.table, **{name: getattr(args, name) for name in names})
+    made = build_split(args.table, **{name: getattr(args, name) for name in SPLIT})
     lines = [*format_balance(made), f'hash {made.hash}']
     if not args.dry_run:
-        is_new = write_split(made, args.out, overwrite=args.overwrite)
-        lines.append(f'wrote {args.out}' if is_new else f'{args.out} is this split')
-        if args.apply:
-            apply_split(made, args.table, args.apply, overwrite=args.overwrite)
-            lines.append(f'wrote {args.apply}, to be used as ann_file')
+        target = {'apply': args.apply, 'overwrite': args.overwrite}
+        lines += save_split(made, args.table, args.out, **target)
     return 0, lines, {'out': args.out, 'hash': made.hash, **made.balance}
 
 
 def check(args: argparse.Namespace) -> tuple[int, list[str], dict]:
     """Audit a split: likewise."""
-    names = ('group', 'case', 'images', 'similarity', 'workers', 'strict', 'quiet')
-    audit = audit_split(args.check, **{name: getattr(args, name) for name in names})
+    audit = audit_split(args.check, **{name: getattr(args, name) for name in CHECK})
     return audit.exit_code, format_audit(audit), audit.to_dict()
 
 

@@ -11,6 +11,10 @@ from .mixed_dataset import MixedDataset as MixedDataset
 from .roi_dataset import MultiSequenceROIDataset as MultiSequenceROIDataset
 from .samplers import DistributionBatchSampler as DistributionBatchSampler
 from .samplers import ForegroundSampler as ForegroundSampler
+from .transforms import AddROIBox as AddROIBox
+from .transforms import EachSequence as EachSequence
+from .transforms import JointSequences as JointSequences
+from .transforms import LoadROISequences as LoadROISequences
 from .transforms import LoadSlice as LoadSlice
 from .transforms import LoadVolume as LoadVolume
 from .transforms import LoadVolumePatch as LoadVolumePatch
@@ -18,6 +22,7 @@ from .transforms import LoadVolumeSlice as LoadVolumeSlice
 from .transforms import NormalizeVolume as NormalizeVolume
 from .transforms import PackMedInputs as PackMedInputs
 from .transforms import PackMedVolumes as PackMedVolumes
+from .transforms import PackROISequences as PackROISequences
 from .transforms import RandomAffineSlice as RandomAffineSlice
 from .transforms import RandomAffineVolume as RandomAffineVolume
 from .transforms import RandomCropSlice as RandomCropSlice
@@ -25,6 +30,8 @@ from .transforms import RandomFlipSlice as RandomFlipSlice
 from .transforms import RandomFlipVolume as RandomFlipVolume
 from .transforms import RandomIntensity as RandomIntensity
 from .transforms import RandomIntensityVolume as RandomIntensityVolume
+from .transforms import SelectROISlices as SelectROISlices
+from .transforms import SequenceDropout as SequenceDropout
 from .transforms import WarpVolume as WarpVolume
 from .transforms import WindowVolume as WindowVolume
 from .volume_dataset import VolumeDataset as VolumeDataset

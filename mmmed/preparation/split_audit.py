@@ -19,8 +19,8 @@ from mmmed.preparation.split_table import Table, read_table
 from mmmed.structures.json_file import load_json
 from mmmed.structures.split_manifest import KIND, SplitManifest
 
-SIDES = ('split', 'fold', 'subset', 'partition', 'set')
-"""Columns that are taken for a partition."""
+SIDES = ('split', 'fold', 'val_of', 'subset', 'partition', 'set')
+"""Columns that are taken for a partition; ``val_of`` lists folds of validation."""
 _NO_FOLD = 'none'
 
 
@@ -70,6 +70,7 @@ def audit_split(
         {name: _read_sides(table, name) for name in sides},
     )
     _check_hash(rows)
+    _check_roles(rows)
     _check_names(rows)
     _check_patients(rows)
     _check_similar_patients(rows)
@@ -97,6 +98,8 @@ def audit_split(
 
 def _read_sides(table: Table, name: str) -> list[str]:
     """Values of a partition; a fold may be empty where the split says why."""
+    if name == 'val_of':  # without an entry: in none
+        return [value or '[]' for value in table.column(name)]
     if name == 'fold' and 'split' in table.columns and table.is_manifest:
         return [value or _NO_FOLD for value in table.column(name)]
     return table.column_of_names(name, 'side')
@@ -119,6 +122,21 @@ def _check_hash(rows: AuditRows) -> None:
             f'{rows.table.path.name} says its hash is {value.get("hash")}, but its '
             f'content has {real}: it was edited; make it again',
         )
+
+
+def _check_roles(rows: AuditRows) -> None:
+    """Whether a case validates in the fold that tests it."""
+    if 'val_of' not in rows.sides or 'fold' not in rows.sides:
+        return
+    for index, (fold, text) in enumerate(
+        zip(rows.sides['fold'], rows.sides['val_of'], strict=True)
+    ):
+        if fold in re.findall(r'\d+', text):
+            rows.add(
+                'overlap',
+                f'case {rows.describe(index)} validates in the fold that tests it; '
+                'make the split again',
+            )
 
 
 def _check_names(rows: AuditRows) -> None:

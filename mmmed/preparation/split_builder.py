@@ -6,11 +6,18 @@ Not here: the split itself (``splits``), the form of the file (``mmmed.structure
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmmed.files import hash_file
 from mmmed.preparation.findings import InputError
 from mmmed.preparation.split_image_audit import PATH_COLUMN
 from mmmed.preparation.split_report import count_balance
+from mmmed.preparation.split_roles import (
+    ALGORITHMS,
+    TRAIN_RATIO,
+    draw_validation,
+    split_legacy_random,
+)
 from mmmed.preparation.split_strata import Stratum, make_stratum
 from mmmed.preparation.split_table import Table, read_table
 from mmmed.preparation.splits import assert_disjoint, split_holdout, split_kfold
@@ -29,6 +36,9 @@ def build_split(
     num_folds: int = 5,
     val_ratio: float = 0.2,
     seed: int = 0,
+    has_roles: bool = False,
+    algorithm: str = 'stratified',
+    train_ratio: float = TRAIN_RATIO,
 ) -> SplitManifest:
     """Hold-out split and folds of the cases of a table.
 
@@ -42,6 +52,11 @@ def build_split(
         num_folds: Cross-validation folds, >= 2.
         val_ratio: Share of the cases on the validation side of the hold-out split.
         seed: >= 0.
+        has_roles: Also draw whom each fold validates on, so that it has a part to
+            train, validate and test on.
+        algorithm: ``'stratified'``, or ``'legacy_random'``, which has roles and takes
+            no columns.
+        train_ratio: Share of those a fold does not test that it trains on.
 
     Returns:
         The split; ``balance`` has the counts of every level in every part.
@@ -67,11 +82,26 @@ def build_split(
     repeated = [name for name, n in Counter(stratify).items() if n > 1]
     if repeated:
         raise InputError(f'--stratify names {repeated[0]!r} twice; name it once')
+    if algorithm not in ALGORITHMS or (stratify and algorithm != ALGORITHMS[0]):
+        raise InputError(
+            f'--algorithm is {algorithm!r}, expected one of {", ".join(ALGORITHMS)}; '
+            'only the first takes --stratify'
+        )
+    if not 0 < train_ratio < 1:
+        raise InputError(f'--train-ratio is {train_ratio}, expected between 0 and 1')
     columns = [make_stratum(table, wish) for wish in stratify]
     strata = _collect(groups, columns)
     val = split_holdout(strata, val_ratio=val_ratio, seed=seed)
     assert_disjoint(val, strata.keys() - val)
-    folds = split_kfold(strata, num_folds=num_folds, seed=seed)
+    drawn: dict[str, Any] = {'num_folds': num_folds, 'seed': seed}
+    val_of: Mapping[str, tuple[int, ...]] = {}
+    ratio: dict[str, Any] = {'train_ratio': train_ratio}
+    if algorithm != ALGORITHMS[0]:
+        folds, val_of = split_legacy_random(list(strata), **drawn, **ratio)
+    else:
+        folds = split_kfold(strata, **drawn)
+        if has_roles:
+            val_of = draw_validation(strata, folds, **drawn, **ratio)
     paths = table.column(PATH_COLUMN) if PATH_COLUMN in table.columns else None
     cases = tuple(
         SplitCase(
@@ -80,6 +110,7 @@ def build_split(
             split='val' if owner in val else 'train',
             fold=folds[owner],
             img_path=(paths[index] or None) if paths else None,
+            val_of=val_of.get(owner, ()),
         )
         for index, (name, owner) in enumerate(zip(names, groups, strict=True))
     )
@@ -92,6 +123,8 @@ def build_split(
         'val_ratio': val_ratio,
         'num_folds': num_folds,
     }
+    if val_of:
+        metainfo |= {'algorithm': algorithm, **ratio}
     return SplitManifest(metainfo, cases, count_balance(cases, columns, num_folds))
 
 
@@ -132,6 +165,37 @@ def write_split(
     except OSError as error:
         raise InputError(f'{out}: cannot be written ({error})') from error
     return True
+
+
+def save_split(
+    split: SplitManifest,
+    table: str | Path,
+    out: str | Path,
+    *,
+    apply: str | Path | None = None,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write a split and, if wished, the manifest with it.
+
+    Args:
+        split: What to write.
+        table: What it was drawn from.
+        out: As for :func:`write_split`.
+        apply: As ``out`` of :func:`apply_split`; None writes no manifest.
+        overwrite: Replace files that are there.
+
+    Returns:
+        What was written where, as text lines.
+
+    Raises:
+        InputError: As the two functions.
+    """
+    is_new = write_split(split, out, overwrite=overwrite)
+    lines = [f'wrote {out}' if is_new else f'{out} is this split']
+    if apply is not None:
+        apply_split(split, table, apply, overwrite=overwrite)
+        lines.append(f'wrote {apply}, to be used as ann_file')
+    return lines
 
 
 def apply_split(

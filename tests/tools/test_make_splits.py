@@ -187,3 +187,49 @@ def test_a_volume_on_two_sides_is_found(volumes, run):
     assert code == 2
     assert 's0' in text
     assert 's9' in text
+
+
+def test_lesions_get_roles_and_the_audit_finds_a_leak(prepared_lesions, tmp_path, run):
+    manifest = prepared_lesions / 'manifest.json'
+    out = tmp_path / 'splits.json'
+    columns = ['targets.type', 'targets.ap']
+    options = ['--roles', '--folds', 3, '--seed', 2, '--out', out]
+    assert run(manifest, *options, '--stratify', *columns)[0] == 0
+    value = json.loads(out.read_text())
+    assert [sorted(map(len, fold.values())) for fold in value['folds']] == [
+        [1, 2, 3],
+    ] * 3  # fmt: skip
+    assert (value['metainfo']['algorithm'], value['metainfo']['seed']) == (
+        'stratified',
+        2,
+    )
+    assert run('--check', out)[0] == 0
+    assert run('--check', manifest, '--images', prepared_lesions)[0] == 0
+    # A second lesion of a patient that validates where the first is trained on.
+    case = next(c for c in value['cases'] if 'val_of' in c)
+    value['cases'].append({**case, 'case_id': 'other', 'val_of': []})
+    leaking = tmp_path / 'leaking.json'
+    leaking.write_text(json.dumps(value))
+    code, text = run('--check', leaking)[:2]
+    assert code == 2
+    assert f"patient '{case['patient_id']}' is in val_of" in text
+    # A case that validates where it is tested.
+    value['cases'].pop()
+    case['val_of'] = [case['fold']]
+    leaking.write_text(json.dumps(value))
+    assert 'validates in the fold that tests it' in run('--check', leaking)[1]
+
+
+def test_the_published_algorithm_has_published_sizes(tmp_path, run):
+    table = tmp_path / 'cases.csv'
+    rows = [f'c{i},p{i}' for i in range(103)]
+    table.write_text('\n'.join(['case_id,patient_id', *rows]))
+    out = tmp_path / 's.json'
+    algorithm = ['--algorithm', 'legacy_random']
+    assert run(table, *algorithm, '--out', out)[0] == 0
+    folds = json.loads(out.read_text())['folds']
+    sizes = [tuple(map(len, fold.values())) for fold in folds]
+    assert sizes == [(65, 18, 20)] * 4 + [(65, 15, 23)]
+    before = out.read_bytes()
+    assert run(table, *algorithm, '--out', out)[0] == 0
+    assert out.read_bytes() == before

@@ -4,6 +4,13 @@ from .cropping import RandomCropSlice as RandomCropSlice
 from .formatting import PackMedInputs as PackMedInputs
 from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
+from .roi_dropout import SequenceDropout as SequenceDropout
+from .roi_loading import AddROIBox as AddROIBox
+from .roi_loading import LoadROISequences as LoadROISequences
+from .roi_loading import SelectROISlices as SelectROISlices
+from .roi_packing import PackROISequences as PackROISequences
+from .roi_sequences import EachSequence as EachSequence
+from .roi_sequences import JointSequences as JointSequences
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
 from .synthesize_lesions import SynthesizeLesions as SynthesizeLesions

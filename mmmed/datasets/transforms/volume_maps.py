@@ -14,7 +14,8 @@ import torch
 
 # Room for the header of any three-axis array.
 _HEADER_BYTES = 128
-_TYPES = (np.dtype('<u2'), np.dtype('u1'))
+GREY_TYPES = (np.dtype('<u2'), np.dtype('u1'))
+VALUE_TYPES = (*GREY_TYPES, np.dtype('<i2'), np.dtype('<f4'))
 
 
 class _Header(NamedTuple):
@@ -31,15 +32,23 @@ class VolumeMaps:
 
     Args:
         capacity: Volumes kept open.
+        types: Number types that are expected; grey values by default.
     """
 
-    def __init__(self, capacity: int = 4096) -> None:
+    def __init__(
+        self, capacity: int = 4096, types: tuple[np.dtype, ...] = GREY_TYPES
+    ) -> None:
         self.capacity = capacity
+        self.types = types
         self._maps: OrderedDict[str, np.ndarray] = OrderedDict()
 
     def __getstate__(self) -> dict:
         # A worker that is spawned opens its own.
-        return {'capacity': self.capacity, '_maps': OrderedDict()}
+        return {
+            'capacity': self.capacity,
+            'types': self.types,
+            '_maps': OrderedDict(),
+        }
 
     def holds(self, path: str) -> bool:
         """Whether a file is open."""
@@ -49,7 +58,7 @@ class VolumeMaps:
         """Array of a file; it must not be written to.
 
         Args:
-            path: File that ``np.save`` has written, 8 or 16 bits, C order.
+            path: File that ``np.save`` has written, C order.
             shape: What the manifest says of it.
 
         Raises:
@@ -58,7 +67,7 @@ class VolumeMaps:
         """
         found = self._maps.get(path)
         if found is None:
-            found = self._maps[path] = _map(path)
+            found = self._maps[path] = _map(path, self.types)
             if len(self._maps) > self.capacity:
                 self._maps.popitem(last=False)
         else:
@@ -71,7 +80,7 @@ class VolumeMaps:
         return found
 
 
-def _map(path: str) -> np.ndarray:
+def _map(path: str, types: tuple[np.dtype, ...]) -> np.ndarray:
     try:
         with open(path, 'rb') as stream:
             start = stream.read(_HEADER_BYTES)
@@ -81,7 +90,7 @@ def _map(path: str) -> np.ndarray:
             f'no volume at {path}; prepare the data again'
         ) from error
     try:
-        header = _parse(start)
+        header = _parse(start, types)
     except ValueError as error:
         raise ValueError(f'{path}: {error}; prepare the data again') from error
     length = math.prod(header.shape) * header.dtype.itemsize
@@ -99,16 +108,16 @@ def _map(path: str) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=256)
-def _parse(start: bytes) -> _Header:
+def _parse(start: bytes, types: tuple[np.dtype, ...]) -> _Header:
     """What the header of a ``.npy`` file says; nothing is ever unpickled."""
     stream = io.BytesIO(start)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f'.npy version {version}, expected (1, 0)')
     shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if is_fortran or dtype not in _TYPES or len(shape) != 3 or min(shape) < 1:
+    if is_fortran or dtype not in types or len(shape) != 3 or min(shape) < 1:
         raise ValueError(
             f'{dtype} of shape {shape}{" in Fortran order" * is_fortran}, expected '
-            'uint8 or uint16 of three axes in C order'
+            f'{" or ".join(sorted(t.name for t in types))} of three axes in C order'
         )
     return _Header(shape, dtype, stream.tell())
