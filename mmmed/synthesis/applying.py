@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmmed.functional.masks import Box, check_spacing
-from mmmed.synthesis.composition import LesionLayer, build_layer, compose_layer
+from mmmed.synthesis.composition import LesionLayer, build_layers, compose_layer
 from mmmed.synthesis.records import LesionRecord
 
 Array = NDArray[Any] | Tensor
@@ -80,7 +80,8 @@ def apply_records(
     label = _open_mask(organ_mask, out.device)
     # The arrays are opened before, so that they stay tensors like any other.
     with torch.inference_mode():
-        counts = _apply(out, label, lesions, lengths, origin)
+        organ = _find_inside(organ_mask, label)
+        counts = _apply(out, label, organ, lesions, lengths, origin)
     voxels = [int(count) for count in counts]
     if isinstance(image, np.ndarray):
         return AppliedLesions(image if in_place else out.numpy(), label.numpy(), voxels)
@@ -90,23 +91,28 @@ def apply_records(
 def _apply(
     out: Tensor,
     label: Tensor,
+    organ: Tensor,
     lesions: Sequence[LesionRecord],
     spacing: Sequence[float],
     origin: Sequence[int],
 ) -> list[Tensor | int]:
     """Write lesions into image and label; voxels of each, not yet read from a GPU."""
-    layers = [build_layer(one, label, spacing, origin) for one in lesions]
+    layers = build_layers(lesions, organ, spacing, origin)
     counts: list[Tensor | int] = [0] * len(layers)
     for group in group_layers(layers):
         members = [layer for index in group if (layer := layers[index])]
         if len(members) > 1:
             share_voxels(members)
         # All changes of a group are known before its part of the image changes.
-        changes = [compose_layer(m, out[m.box], spacing) for m in members]
-        for index, member, change in zip(group, members, changes, strict=True):
-            _add(out[member.box], change)
-            label[member.box].masked_fill_(member.label, 2)
-            counts[index] = member.label.sum()
+        parts = [out[m.box] for m in members]
+        changes = [
+            compose_layer(m, part, spacing)
+            for m, part in zip(members, parts, strict=True)
+        ]
+        for place, index in enumerate(group):
+            change, counts[index] = changes[place]
+            _add(parts[place], change, members[place].organ)
+            label[members[place].box].add_(members[place].label)  # 1 becomes 2
     return counts
 
 
@@ -165,11 +171,11 @@ def _meet(one: Box, other: Box) -> bool:
     )
 
 
-def _add(view: Tensor, change: Tensor) -> None:
-    """Add in place where the change is not 0, in the type of the image."""
+def _add(view: Tensor, change: Tensor, organ: Tensor) -> None:
+    """Add in place inside the organ, in the type of the image."""
     new = view + change if view.is_floating_point() else _round_to(view, change)
-    # Elsewhere not even the sign of a zero changes.
-    view.copy_(torch.where(change != 0, new, view))
+    # Outside not even the sign of a zero changes.
+    view.copy_(torch.where(organ, new, view))
 
 
 def _round_to(view: Tensor, change: Tensor) -> Tensor:
@@ -195,6 +201,26 @@ def _open_image(image: Array, in_place: bool) -> Tensor:
     if isinstance(image, Tensor):
         return image.detach() if in_place else image.detach().clone()
     return torch.from_numpy(image if in_place else np.array(image, order='C'))
+
+
+def _find_inside(organ_mask: Array, label: Tensor) -> Tensor:
+    """Organ voxels as a boolean tensor; nothing is copied where the mask is binary.
+
+    The mask itself where that can be, since the label is about to be written.
+    """
+    if label.device.type != 'cpu':
+        return label == 1
+    values = label.numpy()
+    if values.size and values.max() > 1:
+        # NumPy compares bytes twenty times as fast as torch.
+        return torch.from_numpy(values == 1)
+    if isinstance(organ_mask, Tensor) and organ_mask.element_size() == 1:
+        return organ_mask.view(torch.bool)
+    mask = np.asarray(organ_mask)
+    # torch takes no array that is read-only or runs backwards.
+    if mask.itemsize == 1 and mask.flags.writeable and min(mask.strides) > 0:
+        return torch.from_numpy(mask.view(np.bool_))
+    return torch.from_numpy(values.astype(bool))
 
 
 def _open_mask(organ_mask: Array, device: torch.device) -> Tensor:

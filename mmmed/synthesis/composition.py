@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
@@ -19,9 +21,9 @@ from mmmed.synthesis.records import LesionRecord
 from mmmed.synthesis.shape import (
     EDGE_SUPPORT,
     LesionFrame,
-    build_frame,
-    evaluate_shape,
-    find_lesion_box,
+    build_frames,
+    evaluate_shapes,
+    find_lesion_boxes,
     soften,
 )
 from mmmed.synthesis.texture import evaluate_grain, evaluate_modulation
@@ -31,6 +33,11 @@ MASS_EFFECT_REACH = 1.3
 # The modulation never turns the contrast round or doubles it.
 _LEAST_GAIN, _MOST_GAIN = 0.4, 1.6
 _MOST_TEXTURE_DEVIATION = 0.5
+# Voxels of lesions that are evaluated together: what a cache holds, and what a GPU
+# needs to have enough to do.
+_BATCH, _BATCH_GPU = 2**17, 2**23
+# Voxels that take as long as the calls for one more batch.
+_CALL = 2**13
 
 
 @dataclass
@@ -44,7 +51,6 @@ class LesionLayer:
         grid_box: The same voxels as indices of the whole volume.
         weight: Soft mask, 0 outside the organ.
         label: Lesion voxels, where the weight is 0.5 or more.
-        depth_mm: Below the surface.
         rho: Relative radius, 1 on the surface.
         organ: Organ voxels.
     """
@@ -55,51 +61,121 @@ class LesionLayer:
     grid_box: Box
     weight: Tensor
     label: Tensor
-    depth_mm: Tensor
     rho: Tensor
     organ: Tensor
 
 
-def build_layer(
-    lesion: LesionRecord,
-    organ_mask: Tensor,
+def build_layers(
+    lesions: Sequence[LesionRecord],
+    organ: Tensor,
     spacing: Sequence[float],
     origin: Sequence[int],
-) -> LesionLayer | None:
-    """Soft mask and label of a lesion; ``None`` if it does not reach the array.
+) -> list[LesionLayer | None]:
+    """Soft masks and labels of lesions; ``None`` for one that misses the array.
+
+    Lesions of about one size are evaluated together: a tiny one takes longer to call
+    than to reckon.
 
     Args:
-        lesion: The record.
-        organ_mask: Array that is changed, (Z, Y, X) integer; 1 is organ.
+        lesions: The records.
+        organ: Where the array that is changed may change, (Z, Y, X) boolean.
         spacing: (Z, Y, X) in mm.
-        origin: Index of the array's first voxel in the volume of the record.
+        origin: Index of the array's first voxel in the volume of the records.
     """
+    layers: list[LesionLayer | None] = [None] * len(lesions)
+    if not lesions:
+        return layers
+    frames = build_frames(lesions)
+    margins = [_find_margin(one) for one in lesions]
+    boxes = find_lesion_boxes(lesions, frames, spacing, margins)
+    starts = np.maximum(boxes[:, 0], origin)
+    stops = np.minimum(boxes[:, 1], np.add(origin, organ.shape))
+    most = _BATCH if organ.device.type == 'cpu' else _BATCH_GPU
+    for some in batch_boxes(stops - starts, most):
+        size = (stops[some] - starts[some]).max(axis=0).tolist()
+        few = [lesions[i] for i in some]
+        depth, rho = evaluate_shapes(
+            few, frames.pick(some), spacing, starts[some], size, organ.device
+        )
+        edges = torch.tensor([one.edge_mm for one in few], device=organ.device)
+        weight = soften(depth, edges[:, None, None, None])
+        for place, index in enumerate(some):
+            layers[index] = _cut_layer(
+                lesions[index], frames.pick(index), organ, weight[place], rho[place],
+                starts[index].tolist(), stops[index].tolist(), origin,
+            )  # fmt: skip
+    return layers
+
+
+def _cut_layer(
+    lesion: LesionRecord,
+    frame: LesionFrame,
+    organ: Tensor,
+    weight: Tensor,
+    rho: Tensor,
+    start: Sequence[int],
+    stop: Sequence[int],
+    origin: Sequence[int],
+) -> LesionLayer:
+    """One lesion of a batch in its own box."""
+    grid_box, box, own = [], [], []
+    for first, end, at in zip(start, stop, origin, strict=True):
+        grid_box.append(slice(first, end))
+        box.append(slice(first - at, end - at))
+        own.append(slice(0, end - first))
+    inside = organ[tuple(box)]
+    if lesion.mass_effect > 0:
+        inside = inside.clone()  # lesions nearby are taken from it
+    # The product is dense: sums over it do not depend on the batch.
+    part = weight[tuple(own)] * inside
+    return LesionLayer(
+        lesion, frame, tuple(box), tuple(grid_box), part, part >= 0.5,
+        rho[tuple(own)], inside,
+    )  # fmt: skip
+
+
+def batch_boxes(sizes: NDArray[np.int64], most: int) -> list[list[int]]:
+    """Indices of boxes that are evaluated together; empty boxes are left out.
+
+    Args:
+        sizes: (n, 3).
+        most: Voxels of a batch, where it has more than one box.
+
+    Returns:
+        Batches of similar sizes: what is wasted on bringing boxes to the same size
+        costs less than calls of their own.
+    """
+    order = np.argsort(sizes.prod(axis=1), kind='stable')
+    batches: list[list[int]] = []
+    joint, held = np.zeros(3, np.int64), 0
+    for index in order.tolist():
+        size = sizes[index]
+        if (size <= 0).any():
+            continue
+        voxels = int(size.prod())
+        wider = np.maximum(joint, size)
+        total = int(wider.prod()) * (len(batches[-1]) + 1) if batches else 0
+        if batches and total <= min(most, held + voxels + _CALL * len(batches[-1])):
+            batches[-1].append(index)
+            joint, held = wider, held + voxels
+        else:
+            batches.append([index])
+            joint, held = size, voxels
+    return batches
+
+
+def _find_margin(lesion: LesionRecord) -> float:
+    """How far around its surface a lesion changes the image, in mm."""
     margin = EDGE_SUPPORT * lesion.edge_mm
     if lesion.mass_effect > 0:
         margin = max(margin, (MASS_EFFECT_REACH - 1) * max(lesion.radii_mm))
-    frame = build_frame(lesion)
-    whole = find_lesion_box(lesion, frame, spacing, margin)
-    grid_box, box = [], []
-    for part, first, size in zip(whole, origin, organ_mask.shape, strict=True):
-        start, stop = max(part.start, first), min(part.stop, first + size)
-        if start >= stop:
-            return None
-        grid_box.append(slice(start, stop))
-        box.append(slice(start - first, stop - first))
-    place, grid_place = tuple(box), tuple(grid_box)
-    organ = organ_mask[place] == 1
-    device = organ_mask.device
-    depth, rho = evaluate_shape(lesion, frame, spacing, grid_place, device)
-    weight = soften(depth, lesion.edge_mm).mul_(organ)
-    return LesionLayer(
-        lesion, frame, place, grid_place, weight, weight >= 0.5, depth, rho, organ
-    )
+    return margin
 
 
 def compose_layer(
     layer: LesionLayer, image: Tensor, spacing: Sequence[float]
-) -> Tensor:
-    """Change of intensity of one lesion, float32 (Z, Y, X) over its box.
+) -> tuple[Tensor, Any]:
+    """Change of intensity of one lesion, and how many voxels it has.
 
     Args:
         layer: Soft mask and label.
@@ -107,12 +183,13 @@ def compose_layer(
         spacing: (Z, Y, X) in mm.
 
     Returns:
-        0 outside the organ and where there is no lesion voxel at all. The mean over
-        the layer's label is ``delta_hu``.
+        The change, float32 (Z, Y, X) over the box: 0 outside the organ and where there
+        is no lesion voxel at all; its mean over the layer's label is ``delta_hu``. The
+        number may still be on the device.
     """
     lesion = layer.lesion
     base, gain = _compose_parts(layer, image, spacing)
-    count = _sum(layer.label)
+    count = _count(layer.label)
     missing = lesion.delta_hu * count
     if base is not None:
         base.mul_(count > 0)
@@ -120,7 +197,7 @@ def compose_layer(
     # Without a voxel both are 0, and so is the amplitude.
     reached = _sum(gain * layer.label) + (count == 0)
     change = gain.mul_(missing / reached)
-    return change if base is None else change.add_(base)
+    return change if base is None else change.add_(base), count
 
 
 def _compose_parts(
@@ -224,6 +301,13 @@ def warp_surroundings(
     warped = image.clone()
     warped[inside] = values.view(-1)
     return warped
+
+
+def _count(mask: Tensor) -> Any:
+    """Voxels of a mask."""
+    if mask.device.type == 'cpu':
+        return np.count_nonzero(mask.numpy())
+    return mask.sum()
 
 
 def _sum(values: Tensor) -> Any:

@@ -21,9 +21,9 @@ from mmmed.synthesis.recipe import LesionKind, LesionLoad, LesionRecipe, Range
 from mmmed.synthesis.records import LesionRecord
 from mmmed.synthesis.shape import (
     UNIT_STEPS,
-    build_frame,
+    build_frames,
     compute_blurred_mean,
-    find_lesion_box,
+    find_lesion_boxes,
 )
 from mmmed.synthesis.vessels import find_vessels
 
@@ -88,7 +88,7 @@ def plan_lesions(
         ValueError: The mask, spacing, image or type is wrong; see ``find_organ``.
     """
     organ = find_organ(_to_numpy(organ_mask), spacing)
-    if organ is None or not organ.counts.any():
+    if organ is None or not organ.mask.any():
         return LesionPlan((), 0, 'no organ')
     if organ.tumor is not None and not mixes_real:
         return LesionPlan((), 0, 'real tumor')
@@ -267,8 +267,9 @@ def _measure_size(values: dict[str, Any], recipe: LesionRecipe) -> tuple[float, 
     if recipe.can_overlap:
         return radius, max(values['radii_mm'])
     record = LesionRecord(center_mm=(0.0, 0.0, 0.0), **values)
-    box = find_lesion_box(record, build_frame(record), (0.5, 0.5, 0.5), 0.0)
-    return radius, 0.5 * max(max(-part.start, part.stop) for part in box)
+    frame = build_frames([record])
+    box = find_lesion_boxes([record], frame, (0.5, 0.5, 0.5), [0.0])[0]
+    return radius, 0.5 * float(max(-box[0].min(), box[1].max()))
 
 
 def _draw(rng: np.random.Generator, limits: Range) -> float:

@@ -5,7 +5,6 @@ Not here: the two steps themselves (``drawing``, ``applying``).
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +101,7 @@ def synthesize(
     )
     voxel_mm3 = math.prod(float(length) for length in spacing)
     lesions = tuple(
-        replace(lesion, voxels=count, volume_mm3=count * voxel_mm3)
+        lesion.with_size(count, count * voxel_mm3)
         for lesion, count in zip(plan.lesions, applied.voxels, strict=True)
         if count
     )

@@ -3,6 +3,7 @@
 Not here: where lesions go in it (``placement``), its vessels (``vessels``).
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +25,18 @@ class OrganRegion:
         box: Where it lies in the volume.
         mask: Organ without lesions of its own in the box, contiguous.
         tumor: Real tumor in the box, or ``None`` where there is none.
-        counts: Organ voxels of each slice, shape (Z,).
         spacing: (Z, Y, X) in mm.
     """
 
     box: Box
     mask: NDArray[np.bool_]
     tumor: NDArray[np.bool_] | None
-    counts: NDArray[np.int64]
     spacing: tuple[float, ...]
+
+    @functools.cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Organ voxels of each slice, shape (Z,)."""
+        return np.array([np.count_nonzero(plane) for plane in self.mask])
 
     @property
     def start(self) -> NDArray[np.int64]:
@@ -84,8 +88,7 @@ def find_organ(organ_mask: NDArray, spacing: Sequence[float]) -> OrganRegion | N
     tumor = tumor if tumor is not None and tumor.any() else None
     part = np.ascontiguousarray(whole[box])
     part = part if tumor is None else part & ~tumor
-    counts = np.array([np.count_nonzero(plane) for plane in part])
-    return OrganRegion(box, part, tumor, counts, lengths)
+    return OrganRegion(box, part, tumor, lengths)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmed.functional.masks import Box, find_box
+from mmmed.functional.masks import Box
 from mmmed.synthesis.organ import OrganRegion
 from mmmed.synthesis.prior import LesionPrior
 from mmmed.synthesis.recipe import LesionRecipe
@@ -141,17 +141,13 @@ def draw_central_voxel(
     depth = organ.mask.shape[0] - 1
     low, high = band
     z = round((low + (high - low) * rng.random()) * depth)
-    plane = organ.mask[z]
-    box = find_box(plane)
-    if box is None:
-        return None
     reach = [round(wall_mm / length) for length in organ.spacing[1:]]
-    eroded = erode_plane(plane[box], reach)
-    found = np.flatnonzero(eroded)
+    eroded = erode_plane(organ.mask[z], reach)
+    found = eroded.ravel().nonzero()[0]
     if not found.size:
         return None
     y, x = divmod(int(found[rng.integers(found.size)]), eroded.shape[1])
-    return np.array([z, y + box[0].start, x + box[1].start])
+    return np.array([z, y, x])
 
 
 def erode_plane(plane: NDArray[np.bool_], reach: Sequence[int]) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ A record is drawn once (``drawing``) and applied any number of times (``applying
 with the same result, bit for bit. Not here: drawing or applying it.
 """
 
+import copy
 import dataclasses
 import math
 import operator
@@ -99,6 +100,14 @@ class LesionRecord:
     def radius_mm(self) -> float:
         """Radius of the ball of the nominal volume."""
         return math.prod(self.radii_mm) ** (1 / 3)
+
+    def with_size(self, voxels: int, volume_mm3: float) -> 'LesionRecord':
+        """The record with what it got when applied, >= 0."""
+        # replace() would check and order a hundred numbers that have not changed.
+        other = copy.copy(self)
+        object.__setattr__(other, 'voxels', voxels)
+        object.__setattr__(other, 'volume_mm3', volume_mm3)
+        return other
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists; floats survive JSON exactly."""

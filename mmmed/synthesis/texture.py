@@ -51,10 +51,13 @@ def evaluate_modulation(
         weights[first:last, :count]
         for first, last, count in zip(ends[:-1], ends[1:], counts, strict=True)
     )
-    field = along_z @ knots.reshape(counts[0], -1)  # (Z, ky * kx)
-    field = along_y @ field.reshape(-1, *counts[1:])  # (Z, Y, kx)
+    # Two products, not one a slice.
+    field = along_y @ knots.swapaxes(0, 1).reshape(counts[1], -1)  # (Y, kz * kx)
+    field = field.reshape(-1, counts[0], counts[2]).swapaxes(0, 1)  # (kz, Y, kx)
+    field = along_z @ field.reshape(counts[0], -1)  # (Z, Y * kx)
     field = np.rint(field * _STEPS) / _STEPS
     rows = torch.from_numpy(field.astype(np.float32)).to(device)
+    rows = rows.view(-1, len(along_y), counts[2])
     columns = torch.from_numpy(along_x.T.astype(np.float32)).to(device)
     return rows @ columns
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmmed.synthesis import LesionRecord, apply_lesions, draw_lesions, get_recipe
 from mmmed.synthesis.applying import apply_records, group_layers, share_voxels
-from mmmed.synthesis.composition import build_layer
+from mmmed.synthesis.composition import build_layers
 
 TYPES = ('tiny', 'small', 'medium', 'large', 'mix')
 
@@ -71,6 +71,38 @@ def test_invariants(organ_phantom, seed, preset, lesion_type, dtype):
         alone, one = apply_lesions(image, mask, [lesion], spacing)
         assert (alone != image).any() == (one == 2).any()
         assert count <= (one == 2).sum()
+
+
+def test_far_lesions_do_not_change_each_other(organ_phantom):
+    image, mask, spacing = organ_phantom
+    lesions = [
+        LesionRecord('tiny', (40.0, 48.0, x), (r, 3.0, 4.0), texture_deviation=0.1)
+        for x, r in ((22.0, 3.0), (45.0, 5.0), (68.0, 4.0))
+    ]
+    out, _, voxels = apply_records(image, mask, lesions, spacing)
+    for lesion, count in zip(lesions, voxels, strict=True):
+        alone, one = apply_lesions(image, mask, [lesion], spacing)
+        assert count == (one == 2).sum() > 0
+        image = np.where(alone != image, alone, image)
+    assert out.tobytes() == image.tobytes()
+
+
+@pytest.mark.filterwarnings('error')
+def test_masks_of_any_kind_give_the_same(organ_phantom):
+    image, mask, spacing = organ_phantom
+    lesions = draw(organ_phantom, 'public', 'small')
+    expected = apply_lesions(image, mask, lesions, spacing)
+    frozen = mask.copy()
+    frozen.setflags(write=False)
+    turned = np.ascontiguousarray(mask[::-1])[::-1]
+    for other in (frozen, turned, mask == 1, mask.astype(np.int64)):
+        got = apply_lesions(image, other, lesions, spacing)
+        np.testing.assert_array_equal(got[0], expected[0])
+        np.testing.assert_array_equal(got[1], expected[1])
+    for other in (torch.from_numpy(mask), torch.from_numpy(mask) == 1):
+        got = apply_lesions(torch.from_numpy(image), other, lesions, spacing)
+        assert torch.equal(got[0], torch.from_numpy(expected[0]))
+        assert torch.equal(got[1], torch.from_numpy(expected[1]))
 
 
 @pytest.mark.parametrize('preset', ['public', 'full'])
@@ -159,11 +191,11 @@ def test_a_voxel_that_is_not_finite_stays_alone(organ_phantom):
 
 def test_voxels_are_shared_by_weight(organ_phantom):
     _, mask, spacing = organ_phantom
-    tensor = torch.from_numpy(mask)
+    organ = torch.from_numpy(mask == 1)
     lesions = [
         LesionRecord('small', (40.0, 40.0 + 8 * i, 45.0), (7.0,) * 3) for i in range(3)
     ]
-    layers = [build_layer(one, tensor, spacing, (0, 0, 0)) for one in lesions]
+    layers = build_layers(lesions, organ, spacing, (0, 0, 0))
     assert group_layers([*layers, None]) == [[0, 1, 2]]
     union = np.zeros(mask.shape, bool)
     for layer in layers:

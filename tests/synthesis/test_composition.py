@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmmed.synthesis import LesionRecord, apply_lesions
-from mmmed.synthesis.composition import build_layer, compose_layer, warp_surroundings
+from mmmed.synthesis.composition import build_layers, compose_layer, warp_surroundings
 
 SPACING = (1.0, 1.0, 1.0)
 SHAPE = (48, 52, 50)
@@ -61,7 +61,7 @@ def test_mass_effect_pushes_outwards_and_ends(flat):
     _, mask = flat
     image = torch.arange(SHAPE[2], dtype=torch.float32).expand(SHAPE).contiguous()
     lesion = replace(BALL, mass_effect=0.3)
-    layer = build_layer(lesion, mask, SPACING, (0, 0, 0))
+    (layer,) = build_layers([lesion], mask == 1, SPACING, (0, 0, 0))
     warped = warp_surroundings(layer, image[layer.box], SPACING)
     z, y = (c - p.start for c, p in zip((24, 26), layer.box, strict=False))
     x = layer.box[2].start
@@ -77,7 +77,8 @@ def test_change_outside_the_organ_is_zero(flat):
     image, mask = flat
     mask[:, :, 28:] = 0
     lesion = replace(BALL, mass_effect=0.3, capsule_hu=50.0)
-    layer = build_layer(lesion, mask, SPACING, (0, 0, 0))
-    change = compose_layer(layer, image[layer.box], SPACING)
+    (layer,) = build_layers([lesion], mask == 1, SPACING, (0, 0, 0))
+    change, count = compose_layer(layer, image[layer.box], SPACING)
+    assert count == int(layer.label.sum())
     assert float(change[mask[layer.box] == 0].abs().max()) == 0
     assert float(change[layer.label].mean()) == pytest.approx(-40, abs=0.01)

@@ -6,10 +6,10 @@ import torch
 
 from mmmed.synthesis import LesionRecord
 from mmmed.synthesis.shape import (
-    build_frame,
+    build_frames,
     compute_blurred_mean,
-    evaluate_shape,
-    find_lesion_box,
+    evaluate_shapes,
+    find_lesion_boxes,
     soften,
 )
 
@@ -22,10 +22,23 @@ def make_lesion(radii=(6.0, 9.0, 12.0), center=(20.25, 20.0, 20.4), **values):
     return LesionRecord('small', center_mm=center, radii_mm=radii, **values)
 
 
+def find_box(lesion, spacing, margin_mm):
+    frames = build_frames([lesion])
+    start, stop = find_lesion_boxes([lesion], frames, spacing, [margin_mm])[0].tolist()
+    return tuple(slice(*ends) for ends in zip(start, stop, strict=True))
+
+
+def evaluate_box(lesion, spacing, box):
+    starts = np.array([[part.start for part in box]])
+    size = [part.stop - part.start for part in box]
+    frames = build_frames([lesion])
+    depth, rho = evaluate_shapes([lesion], frames, spacing, starts, size, CPU)
+    return depth[0], rho[0]
+
+
 def evaluate(lesion, spacing, margin_mm=3.0):
-    frame = build_frame(lesion)
-    box = find_lesion_box(lesion, frame, spacing, margin_mm)
-    return box, *evaluate_shape(lesion, frame, spacing, box, CPU)
+    box = find_box(lesion, spacing, margin_mm)
+    return box, *evaluate_box(lesion, spacing, box)
 
 
 @pytest.mark.parametrize('spacing', [(1.0, 1.0, 1.0), (2.5, 0.7, 0.9)])
@@ -75,11 +88,10 @@ def test_the_box_holds_the_lesion_and_its_margin(seed):
     lesion = make_lesion(
         radii=tuple(radii), displacement_mm=tuple(moved), center=(0.0, 0.0, 0.0)
     )
-    frame = build_frame(lesion)
     spacing = (1.5, 1.0, 1.0)
-    box = find_lesion_box(lesion, frame, spacing, 2.0)
+    box = find_box(lesion, spacing, 2.0)
     wide = tuple(slice(p.start - 4, p.stop + 4) for p in box)
-    depth, _ = evaluate_shape(lesion, frame, spacing, wide, CPU)
+    depth, _ = evaluate_box(lesion, spacing, wide)
     inside = torch.zeros(depth.shape, dtype=torch.bool)
     inside[4:-4, 4:-4, 4:-4] = True
     assert not (depth[~inside] > -2).any()
@@ -107,3 +119,27 @@ def test_blurred_mean_agrees_with_a_blurred_ball():
         expected = gaussian_filter(ball.astype(float), sigma)[ball].mean()
         radius = (ball.sum() * 3 / (4 * math.pi)) ** (1 / 3)
         assert compute_blurred_mean(radius, sigma) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_lesion_does_not_depend_on_its_company():
+    rng = np.random.default_rng(0)
+    lesions = [
+        make_lesion(
+            radii=tuple(rng.uniform(3, 12, 3)),
+            displacement_mm=tuple(rng.normal(0, 1, 81)),
+            center=tuple(rng.uniform(20, 30, 3)),
+        )
+        for _ in range(5)
+    ]
+    spacing, margins = (2.5, 0.7, 0.9), [2.0, 1.0, 4.0, 3.0, 0.5]
+    frames = build_frames(lesions)
+    boxes = find_lesion_boxes(lesions, frames, spacing, margins)
+    size = (boxes[:, 1] - boxes[:, 0]).max(axis=0).tolist()
+    depth, rho = evaluate_shapes(lesions, frames, spacing, boxes[:, 0], size, CPU)
+    for place, lesion in enumerate(lesions):
+        box = find_box(lesion, spacing, margins[place])
+        assert [[p.start for p in box], [p.stop for p in box]] == boxes[place].tolist()
+        alone = evaluate_box(lesion, spacing, box)
+        own = (place, *(slice(0, part.stop - part.start) for part in box))
+        assert torch.equal(depth[own], alone[0])
+        assert torch.equal(rho[own], alone[1])

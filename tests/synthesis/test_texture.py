@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmmed.synthesis import LesionRecord
-from mmmed.synthesis.shape import build_frame
+from mmmed.synthesis.shape import build_frames
 from mmmed.synthesis.texture import (
     build_grain_kernel,
     evaluate_grain,
@@ -27,7 +27,9 @@ def make_lesion(seed=5, **values):
 def test_modulation_has_unit_deviation_and_its_smoothness():
     lesions = [make_lesion(seed, texture_mm=7.0) for seed in range(12)]
     fields = [
-        evaluate_modulation(one, build_frame(one), (1, 1, 1), BOX, CPU).numpy()
+        evaluate_modulation(
+            one, build_frames([one]).pick(0), (1, 1, 1), BOX, CPU
+        ).numpy()
         for one in lesions
     ]
     values = np.stack(fields)
@@ -40,7 +42,7 @@ def test_modulation_has_unit_deviation_and_its_smoothness():
 
 def test_modulation_of_a_part_is_the_part():
     lesion = make_lesion(texture_mm=9.0)
-    frame = build_frame(lesion)
+    frame = build_frames([lesion]).pick(0)
     whole = evaluate_modulation(lesion, frame, (2, 1, 1), BOX, CPU)
     part = (slice(10, 20), slice(20, 40), slice(3, 30))
     inner = evaluate_modulation(lesion, frame, (2, 1, 1), part, CPU)
