@@ -64,7 +64,7 @@ class MonaiNetwork(BaseModule):
 
     def checkpoint_activations(self) -> None:
         """Keep only the inputs of blocks; inner activations are computed again."""
-        kinds = tuple(_load(name) for name in self._checkpointed)
+        kinds = tuple(load_monai(name) for name in self._checkpointed)
         if not kinds or not checkpoint_modules(self.net, kinds):
             raise ValueError(
                 f'{type(self).__name__} has no blocks to repeat; set '
@@ -104,7 +104,7 @@ class MonaiUNet(MonaiNetwork):
         num_res_units: int = 2,
         **kwargs: Any,
     ) -> None:
-        net = _load('monai.networks.nets:UNet')(
+        net = load_monai('monai.networks.nets:UNet')(
             3,
             in_channels,
             out_channels,
@@ -154,7 +154,7 @@ class MonaiSwinUNETR(MonaiNetwork):
         transposed_bias: bool = True,
         **kwargs: Any,
     ) -> None:
-        net = _load('monai.networks.nets:SwinUNETR')(
+        net = load_monai('monai.networks.nets:SwinUNETR')(
             in_channels=in_channels,
             out_channels=out_channels,
             feature_size=feature_size,
@@ -211,7 +211,7 @@ class MonaiDynUNet(MonaiNetwork):
         **kwargs: Any,
     ) -> None:
         steps = [_to_triple(stride) for stride in strides]
-        net = _load('monai.networks.nets:DynUNet')(
+        net = load_monai('monai.networks.nets:DynUNet')(
             3,
             in_channels,
             out_channels,
@@ -294,12 +294,12 @@ class MonaiSegResNet(MonaiNetwork):
         else:
             options.setdefault('blocks_up', (1,) * (len(blocks_down) - 1))
             name, block = 'SegResNet', 'monai.networks.blocks.segresnet_block:ResBlock'
-        net = _load('monai.networks.nets:' + name)(**options)
+        net = load_monai('monai.networks.nets:' + name)(**options)
         super().__init__(net, (2 ** (len(blocks_down) - 1),) * 3, (block,))
         self.in_channels, self.out_channels = in_channels, out_channels
 
 
-def _load(name: str) -> Any:
+def load_monai(name: str) -> Any:
     """A class of MONAI by ``module:class``."""
     module, _, part = name.partition(':')
     try:
