@@ -6,7 +6,7 @@ LLD-MMRI with its list of boxes. Not here: what a lesion looks like
 (``lesion_images``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def make_lesion_cohort(
 
 
 def write_lesion_raw(
-    out: str | Path, lesions: Iterator[LesionPhantom], layout: str = 'crops'
+    out: str | Path, lesions: Iterable[LesionPhantom], layout: str = 'crops'
 ) -> int:
     """Write lesions as a collection has them.
 
