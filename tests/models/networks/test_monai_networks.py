@@ -19,9 +19,7 @@ def build(kind, **options):
         ('MonaiUNet', {}, 4_807_482),
         ('MonaiSwinUNETR', {'feature_size': 12}, 4_078_269),
         ('MonaiSwinUNETR', {'feature_size': 24}, 15_703_413),
-        pytest.param(
-            'MonaiSwinUNETR', {'feature_size': 48}, 62_187_525, marks=pytest.mark.slow
-        ),
+        ('MonaiSwinUNETR', {'feature_size': 48}, 62_187_525),
         ('MonaiDynUNet', {}, 16_538_563),
     ],
 )
