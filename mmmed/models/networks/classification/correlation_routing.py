@@ -108,19 +108,26 @@ class CorrelationRoutingNetwork(SequenceNetwork):
         self.routing = check_routing(table, self.sequences, all_used=not common_branch)
         self.targets = tuple(self.routing)
         self.legacy_pool = legacy_pool
-        branches = [self.sequences] if common_branch else list(self.routing.values())
-        self._branches = [
-            [self.sequences.index(n) for n in names] for names in branches
-        ]
+        branches = {_name_module(t): names for t, names in self.routing.items()}
+        if common_branch:
+            branches = {'common': self.sequences}
+        self._sources = {
+            key: [self.sequences.index(name) for name in names]
+            for key, names in branches.items()
+        }
         self.map_channels = count_channels(widths, 1)
         self.out_channels = count_channels(widths, 3)
         self.encoders = nn.ModuleList(
             _Encoder(dims, self.sequence_channels, widths)
             for _ in (self.sequences[:1] if shared_encoder else self.sequences)
         )
-        self.branches = nn.ModuleList(
-            _Branch(dims, len(names) * self.map_channels, widths)
-            for names in self._branches
+        # By name: a configuration that MMEngine has written has its keys sorted, and
+        # weights must find their target all the same.
+        self.branches = nn.ModuleDict(
+            {
+                key: _Branch(dims, len(sources) * self.map_channels, widths)
+                for key, sources in self._sources.items()
+            }
         )
         self.num_tokens = None if common_branch else len(self.targets)
         # One vector has nothing to look at.
@@ -132,14 +139,16 @@ class CorrelationRoutingNetwork(SequenceNetwork):
         if missing == 'token':
             shape = len(self.sequences), self.map_channels
             self.missing_maps = nn.Parameter(torch.zeros(shape))
-            shape = len(self._branches), self.out_channels
-            self.missing_tokens = nn.Parameter(torch.zeros(shape))
+            self.missing_tokens = nn.ParameterDict(
+                {key: torch.zeros(self.out_channels) for key in self._sources}
+            )
 
     @property
     def cam_layers(self) -> dict[str, str]:
         """Module of each target whose output are its last maps."""
-        last = len(self.branches) - 1
-        return {t: f'branches.{min(i, last)}' for i, t in enumerate(self.targets)}
+        if self.num_tokens is None:
+            return dict.fromkeys(self.targets, 'branches.common')
+        return {t: f'branches.{_name_module(t)}' for t in self.targets}
 
     @property
     def cam_layer(self) -> str:
@@ -156,10 +165,9 @@ class CorrelationRoutingNetwork(SequenceNetwork):
         """Tokens (N, T, D), or (N, D) with one common branch."""
         inputs, present = self.split(inputs, available)
         maps = self.encode(inputs, present)
-        known = torch.stack([present[:, b].any(1) for b in self._branches], 1)
-        tokens = torch.stack(
-            [self._join(maps, known[:, i], i) for i in range(len(self.branches))], 1
-        )
+        seen = {key: present[:, s].any(1) for key, s in self._sources.items()}
+        joined = [self._join(maps, known, key) for key, known in seen.items()]
+        tokens, known = torch.stack(joined, 1), torch.stack([*seen.values()], 1)
         if self.num_tokens is None:
             return tokens[:, 0]
         if self.attention is None:
@@ -191,14 +199,14 @@ class CorrelationRoutingNetwork(SequenceNetwork):
             ]
         return maps
 
-    def _join(self, maps: Sequence[Tensor], known: Tensor, index: int) -> Tensor:
+    def _join(self, maps: Sequence[Tensor], known: Tensor, key: str) -> Tensor:
         """Token (N, D) of one branch."""
-        routed = torch.cat([maps[i] for i in self._branches[index]], 1)
+        routed = torch.cat([maps[i] for i in self._sources[key]], 1)
         shape = self.out_channels, *halve_shape(routed.shape[2:], 2)
-        joint = run_present(self.branches[index], routed, known, shape)
+        joint = run_present(self.branches[key], routed, known, shape)
         token = average_map(joint, legacy_pool=self.legacy_pool)
         if self.missing == 'token':
-            token = fill_absent(token, known, self.missing_tokens[index])
+            token = fill_absent(token, known, self.missing_tokens[key])
         return token
 
 
@@ -219,3 +227,8 @@ class _Branch(nn.Sequential):
         super().__init__()
         self.stage3 = Stage(dims, in_channels, widths, 2)
         self.stage4 = Stage(dims, count_channels(widths, 2), widths, 3)
+
+
+def _name_module(target: str) -> str:
+    """A target as the name of a module: no dot, and no method such as "type"."""
+    return 'for_' + target.replace('.', '-')

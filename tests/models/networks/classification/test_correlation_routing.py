@@ -61,7 +61,7 @@ def test_published_parts_of_1_1():
     assert [count(encoder) for encoder in network.encoders] == [5_264] * 10
     more = {1: 41_440, 2: 42_720, 3: 44_000, 5: 46_560}
     expected = [more[len(names)] for names in LIVER_ROUTING.values()]
-    assert [count(branch) for branch in network.branches] == expected
+    assert [count(branch) for branch in network.branches.values()] == expected
     layer = network.attention
     assert count(layer.attention) == 4_128
     assert count(layer.mlp) == 2_112
@@ -88,7 +88,8 @@ def test_published_shapes():
     assert all(seen[f'encoders.{i}'][1] == (2, 8, 40, 40) for i in range(10))
     routed = [seen[name][0][1] for name in network.cam_layers.values()]
     assert routed == [8, 8, 8, 8, 8, 24, 24, 40, 16, 16, 8, 40]
-    assert all(seen[f'branches.{i}'][1] == (2, 32, 10, 10) for i in range(12))
+    assert len(network.cam_layers) == 12
+    assert all(seen[name][1] == (2, 32, 10, 10) for name in network.cam_layers.values())
     assert head.relay.weight.shape == (6, 28)
     assert {name: logits.shape[1] for name, logits in head(tokens).items()} == CLASSES
 
@@ -109,6 +110,25 @@ def test_routing_goes_by_name():
     }
     other.load_state_dict(state)
     torch.testing.assert_close(other(inputs[:, order]), expected)
+
+
+def test_weights_find_their_target_in_any_order():
+    """MMEngine sorts the keys of a configuration that it keeps in a checkpoint."""
+    network = build(**SMALL, missing='token').eval()
+    table = dict(sorted(SMALL['routing'].items()))
+    other = build(**{**SMALL, 'routing': table}, missing='token').eval()
+    assert other.targets == ('dense', 'type', 'wet') != network.targets
+    other.load_state_dict(network.state_dict())
+    inputs = make_batch()
+    order = [network.targets.index(name) for name in other.targets]
+    torch.testing.assert_close(other(inputs), network(inputs)[:, order])
+
+
+def test_names_of_targets_may_be_any():
+    routing = {'type': ['t2'], 'grade 0.5': ['adc'], 'keys': ['dwi']}
+    network = build(**{**SMALL, 'routing': routing})
+    assert list(network.cam_layers) == list(routing)
+    assert len({network.get_submodule(n) for n in network.cam_layers.values()}) == 3
 
 
 def test_liver_table_needs_the_liver_names():
@@ -156,7 +176,7 @@ def test_a_learned_token_takes_the_place():
     available = torch.tensor([[True, True, False]])
     before = network(make_batch(1), available)
     with torch.no_grad():
-        network.missing_tokens[1] += 1
+        network.missing_tokens['for_dense'] += 1
     after = network(make_batch(1), available)
     # The target without a sequence changes; those who have theirs ignore it.
     assert (before == after).all((0, 2)).tolist() == [True, False, True]
@@ -177,7 +197,7 @@ def test_ablations_give_tokens_or_one_vector(dims):
     assert (len(middle.encoders), len(middle.branches)) == (1, 1)
     assert middle.num_tokens is None
     assert middle(inputs).shape == (2, 8)
-    assert set(middle.cam_layers.values()) == {'branches.0'}
+    assert set(middle.cam_layers.values()) == {'branches.common'}
 
 
 def test_legacy_pool_ignores_the_border():
