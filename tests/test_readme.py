@@ -1,5 +1,6 @@
 """What the documents promise: links lead somewhere, named files and options exist."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -38,6 +39,16 @@ def test_named_files_exist(page):
     assert [p for p in paths if p not in taught and not (ROOT / p).exists()] == []
 
 
+@functools.cache
+def show_help(tool, *subject):
+    return subprocess.run(
+        [sys.executable, ROOT / tool, *subject, '--help'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 @pytest.mark.parametrize('page', PAGES, ids=names)
 def test_options_of_our_tools_exist(page):
     text = page.read_text().replace('\\\n', ' ')
@@ -47,12 +58,7 @@ def test_options_of_our_tools_exist(page):
         # The first word may choose a sub-command with options of its own.
         subject = [w for w in words[:1] if w.isidentifier()]
         if options:
-            shown = subprocess.run(
-                [sys.executable, ROOT / tool, *subject, '--help'],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
+            shown = show_help(tool, *subject)
             assert [o for o in options if o not in shown] == [], line
 
 
