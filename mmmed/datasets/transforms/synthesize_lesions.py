@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 
 from mmmed.datasets.transforms.base import DrawnTransform
+from mmmed.datasets.transforms.synthesize_growth import (
+    build_growth,
+    grow_planned,
+    plan_growth,
+)
 from mmmed.datasets.transforms.volume_pending import has_pending
 from mmmed.registry import TRANSFORMS
 from mmmed.synthesis import LesionRecipe, LesionRecord, get_recipe, read_prior
 from mmmed.synthesis.applying import apply_records
+from mmmed.synthesis.automaton_plan import GrowthRecipe
 from mmmed.synthesis.drawing import plan_lesions
+from mmmed.synthesis.specification import GROWN
 
 
 @TRANSFORMS.register_module()
@@ -32,19 +39,23 @@ class SynthesizeLesions(DrawnTransform):
     1 organ, 2 tumor, 255 ignored, ``spacing``, ``rng``.
 
     Modified keys: ``img``, ``gt_seg_map``. Added keys: ``lesions``, a list of records
-    (dicts of ``LesionRecord.to_json``, with the volume each lesion got),
-    ``lesion_outcome``, and ``mixes_real``, whether real tumor is there too;
-    ``applied``.
+    (dicts of ``LesionRecord.to_json``, with the volume each lesion got; of grown
+    tumors center, radius, contrast and volume), ``lesion_outcome``, and
+    ``mixes_real``, whether real tumor is there too; ``applied``, which holds what makes
+    the sample again.
 
     Args:
-        recipe: Name of a preset, ``public`` or ``full``.
+        recipe: Name of a preset: ``public`` or ``full`` (ellipsoids), ``automaton`` or
+            ``automaton-published`` (cells).
         organ: Preset of the organ: ``liver``, ``pancreas`` or ``kidney``.
-        overrides: Values of ``LesionRecipe`` that replace the preset's.
+        overrides: Values of ``LesionRecipe`` that replace the preset's; of
+            ``GrowthRecipe`` for cells, as ``dict(steps=(5, 60))``.
         weights: Frequency of lesion types, as ``dict(tiny=2, mix=0)``; those that are
-            not named keep theirs.
+            not named keep theirs. Not for cells.
         prob: Probability that lesions are drawn.
         prob_real: The same for volumes with real tumor, which then have both.
-        prior: File of a fitted prior of positions, for the placement ``prior``.
+        prior: File of a fitted prior of positions, for the placement ``prior``. Not
+            for cells.
 
     Raises:
         ValueError: An option is unknown or out of range, or the sample is no CT with
@@ -65,7 +76,16 @@ class SynthesizeLesions(DrawnTransform):
             if not 0 <= value <= 1:
                 raise ValueError(f'{name} is {value}, expected a probability in [0, 1]')
         super().__init__(max(prob, prob_real))
-        self.recipe = build_recipe(get_recipe(recipe, organ), overrides, weights)
+        if recipe in GROWN and (weights or prior):
+            raise ValueError(
+                f'recipe {recipe!r} has neither types with weights nor a prior; leave '
+                'them out or take public or full'
+            )
+        self.recipe: LesionRecipe | GrowthRecipe = (
+            build_growth(recipe, organ, overrides)
+            if recipe in GROWN
+            else build_recipe(get_recipe(recipe, organ), overrides, weights)
+        )
         self.prob_healthy = prob
         self.prob_real = prob_real
         self.prior = None if prior is None else read_prior(prior)
@@ -87,9 +107,19 @@ class SynthesizeLesions(DrawnTransform):
                 'outcome': 'not drawn', 'lesion_type': '', 'lesions': [],
                 'mixes_real': has_tumor,
             }  # fmt: skip
+        spacing = _find_spacing(results)
+        if isinstance(self.recipe, GrowthRecipe):
+            growth, outcome = plan_growth(img[0], seg, spacing, self.recipe, rng)
+            return {
+                'outcome': outcome,
+                'lesion_type': 'grown' if growth else '',
+                'lesions': [],
+                'growth': growth,
+                'mixes_real': has_tumor,
+            }
         plan = plan_lesions(
             seg,
-            _find_spacing(results),
+            spacing,
             self.recipe,
             rng,
             image=img[0],
@@ -109,10 +139,16 @@ class SynthesizeLesions(DrawnTransform):
         results['lesion_outcome'] = params['outcome']
         results['mixes_real'] = params.get('mixes_real', False)
         results['lesions'] = []
+        spacing, seg = _find_spacing(results), results['gt_seg_map']
+        if params.get('growth'):
+            image, label, rows = grow_planned(
+                results['img'][0], seg, spacing, params['growth']
+            )
+            results |= {'img': image[None], 'gt_seg_map': label, 'lesions': rows}
+            if not rows:
+                results['lesion_outcome'] = 'no room'
         if not records:
             return results
-        spacing = _find_spacing(results)
-        seg = results['gt_seg_map']
         applied = apply_records(results['img'][0], seg, records, spacing)
         results['img'] = applied.image[None]
         results['gt_seg_map'] = applied.label

@@ -42,6 +42,47 @@ def test_lesions_come_with_their_records(recipe):
     np.testing.assert_array_equal(replayed['img'], out['img'])
 
 
+@pytest.mark.parametrize('recipe', ['automaton', 'automaton-published'])
+def test_grown_tumors_replay_from_their_plan(recipe):
+    before = make_results()
+    before['gt_seg_map'][10:12, 10:13, 10:13] = 2  # real tumor
+    img, seg = before['img'].copy(), before['gt_seg_map'].copy()
+    transform = SynthesizeLesions(
+        recipe, prob=1.0, prob_real=1.0, overrides={'steps': [25, 25]}
+    )
+    out = transform(dict(before))
+    assert out['lesion_outcome'] == 'ok'
+    params = json.loads(json.dumps(out['applied'][0]))
+    assert params['growth']['steps'] == 25
+    assert params['lesion_type'] == 'grown'
+    np.testing.assert_array_equal(before['img'], img)
+    np.testing.assert_array_equal(before['gt_seg_map'], seg)
+    held = seg != 1
+    np.testing.assert_array_equal(out['img'][0][held], img[0][held])
+    np.testing.assert_array_equal(out['gt_seg_map'][held], seg[held])
+    new = (out['gt_seg_map'] == 2) & ~held
+    rows = out['lesions']
+    assert sum(one['voxels'] for one in rows) >= new.sum() > 50
+    assert min(one['delta_hu'] for one in rows) < -5
+    again = make_results() | {'img': img, 'gt_seg_map': seg}
+    replayed = transform.apply(again, params)
+    np.testing.assert_array_equal(replayed['img'], out['img'])
+    np.testing.assert_array_equal(replayed['gt_seg_map'], out['gt_seg_map'])
+    assert replayed['lesions'] == rows
+
+
+def test_cells_want_an_organ_and_their_own_options():
+    results = make_results()
+    results['gt_seg_map'] = np.zeros_like(results['gt_seg_map'])
+    out = SynthesizeLesions('automaton', prob=1.0)(dict(results))
+    assert out['lesion_outcome'] == 'no organ'
+    assert out['img'] is results['img']
+    with pytest.raises(ValueError, match='weights'):
+        SynthesizeLesions('automaton', weights={'tiny': 1})
+    with pytest.raises(ValueError, match='edge_mm'):
+        SynthesizeLesions('automaton', overrides={'edge_mm': (1, 2)})
+
+
 def test_spacing_is_that_of_the_array():
     plain = SynthesizeLesions(weights={'mix': 0}, prob=1.0)
     results = make_results() | {'img_spacing': [4.0, 2.0, 2.0]}
