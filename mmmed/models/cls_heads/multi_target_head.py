@@ -62,7 +62,12 @@ class MultiTargetHead(BaseModule):
         self.in_channels = in_channels
         self.targets = dict(targets)
         self.target_weight = self._read_target_weight(target_weight or {})
-        self.fcs = nn.ModuleList(nn.Linear(in_channels, k) for k in targets.values())
+        # MMEngine sorts the keys of a configuration that it keeps in a checkpoint, so
+        # weights are kept in that order, whatever the order of the tokens.
+        self.ranks = {name: rank for rank, name in enumerate(sorted(targets))}
+        self.fcs = nn.ModuleList(
+            nn.Linear(in_channels, targets[name]) for name in self.ranks
+        )
         self.dropout = nn.Dropout(dropout)
         # Names with a dot are no names of modules, so a list, in the order of targets.
         self.losses = nn.ModuleList(
@@ -107,8 +112,10 @@ class MultiTargetHead(BaseModule):
         """Logits (N, K_t) by target."""
         features = self.dropout(self._check(features))
         return {
-            name: fc(features if features.ndim == 2 else features[:, index])
-            for index, (name, fc) in enumerate(zip(self.targets, self.fcs, strict=True))
+            name: self.fcs[self.ranks[name]](
+                features if features.ndim == 2 else features[:, index]
+            )
+            for index, name in enumerate(self.targets)
         }
 
     def loss(
@@ -140,7 +147,7 @@ class MultiTargetHead(BaseModule):
                 logits[name], target, self._get_class_weight(name)
             )
             if self.log_variance is not None:
-                value = self._weigh(value, count, index)
+                value = self._weigh(value, count, self.ranks[name])
             result[f'loss_{name}'] = self.target_weight[name] * value
             known = sum(label >= 0 for label in labels)
             if known:  # a missing label, -1, is never hit

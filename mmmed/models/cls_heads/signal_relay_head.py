@@ -23,7 +23,7 @@ class SignalRelayHead(MultiTargetHead):
 
     Every target has its own linear layer. The logits of the signs (all targets but
     ``main_target``) and those of the main target are activated and joined, signs in the
-    order of ``targets`` and the main target last, and ``relay``, one more linear layer,
+    order of their names and the main target last, and ``relay``, one more linear layer,
     makes the final logits of the main target from them. The loss of the main target
     therefore reaches all signs; the weights of ``relay``, (K_main, sum of all K), say
     which sign speaks for which type.
@@ -31,7 +31,7 @@ class SignalRelayHead(MultiTargetHead):
     Args:
         in_channels: D.
         targets: Number of classes by name.
-        main_target: Name of the target that is decided; the last by default.
+        main_target: Name of the target that is decided.
         sign_act: Activation of the signs: ``'sigmoid'``, ``'softmax'``, ``'relu'`` or
             ``'identity'``.
         main_act: Activation of the main target's own logits.
@@ -50,14 +50,14 @@ class SignalRelayHead(MultiTargetHead):
         self,
         in_channels: int,
         targets: Mapping[str, int],
-        main_target: str | None = None,
+        main_target: str = 'type',
         sign_act: str = 'sigmoid',
         main_act: str = 'relu',
         with_relay: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, targets, **kwargs)
-        self.main_target = main_target or list(self.targets)[-1]
+        self.main_target = main_target
         if self.main_target not in self.targets:
             raise ValueError(
                 f'main_target is {main_target!r}, expected one of {list(self.targets)}'
@@ -77,7 +77,7 @@ class SignalRelayHead(MultiTargetHead):
     @property
     def relay_order(self) -> list[tuple[str, int]]:
         """Target and class behind each input of ``relay``."""
-        names = [name for name in self.targets if name != self.main_target]
+        names = [name for name in self.ranks if name != self.main_target]
         return [
             (name, k)
             for name in (*names, self.main_target)

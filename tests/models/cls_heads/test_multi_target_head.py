@@ -20,8 +20,8 @@ def build(**options):
         torch.nn.init.zeros_(fc.weight)
         torch.nn.init.zeros_(fc.bias)
     with torch.no_grad():  # softmax (0.5, 0.25, 0.25); (0.2, 0.8)
-        head.fcs[0].bias.copy_(torch.tensor([2.0, 1, 1]).log())
-        head.fcs[1].bias.copy_(torch.tensor([1.0, 4]).log())
+        head.fcs[head.ranks['type']].bias.copy_(torch.tensor([2.0, 1, 1]).log())
+        head.fcs[head.ranks['mvi']].bias.copy_(torch.tensor([1.0, 4]).log())
     return head
 
 
@@ -73,7 +73,7 @@ def test_a_batch_without_labels_keeps_graph_and_device(weighting):
 def test_uncertainty_divides_by_a_learnt_variance():
     head = build(weighting='uncertainty')
     with torch.no_grad():
-        head.log_variance.copy_(torch.tensor([math.log(2), 0.0]))
+        head.log_variance[head.ranks['type']] = math.log(2)
     losses = head.loss(torch.zeros(1, 4), make_samples((0, 1)))
     expected = math.log(2) / 2 + math.log(2) / 2
     assert losses['loss_type'].item() == pytest.approx(expected)
@@ -92,7 +92,7 @@ def test_targets_have_their_own_losses_and_factors():
 def test_each_target_may_have_its_own_token():
     head = build()
     with torch.no_grad():
-        head.fcs[1].weight[1] = 1
+        head.fcs[head.ranks['mvi']].weight[1] = 1
     tokens = torch.zeros(1, 2, 4)
     tokens[:, 1] = 1
     assert head(tokens)['mvi'][0, 1].item() == pytest.approx(math.log(4) + 4)
@@ -128,3 +128,16 @@ def test_labels_and_features_that_do_not_fit_are_refused():
         build().loss(torch.zeros(1, 4), make_samples((3, 0)))
     with pytest.raises(ValueError, match='set in_channels'):
         build()(torch.zeros(1, 5))
+
+
+def test_weights_find_their_target_in_any_order():
+    """MMEngine sorts the keys of a configuration that it keeps in a checkpoint."""
+    head = build(weighting='uncertainty')
+    tokens = torch.rand(2, 2, 4, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(head.fcs[0].weight)
+    other = build(weighting='uncertainty', targets=dict(sorted(TARGETS.items())))
+    assert list(other.targets) != list(head.targets)
+    other.load_state_dict(head.state_dict())
+    expected = head(tokens)
+    for name, logits in other(tokens.flip(1)).items():
+        assert torch.equal(logits, expected[name])

@@ -31,7 +31,7 @@ def test_published_sizes_of_the_relay():
 def test_the_type_is_made_of_activated_signs():
     head = build()
     tokens = torch.randn(2, 2, 4, generator=torch.Generator().manual_seed(0))
-    own = [fc(tokens[:, k]) for k, fc in enumerate(head.fcs)]
+    own = [head.fcs[head.ranks[t]](tokens[:, k]) for k, t in enumerate(TARGETS)]
     joined = torch.cat([own[0].sigmoid(), own[1].relu()], 1)
     logits = head(tokens)
     torch.testing.assert_close(logits['washout'], own[0])
@@ -50,11 +50,11 @@ def test_the_loss_of_the_type_reaches_the_signs():
     sample = ROISample(gt_targets={'washout': -1, 'type': 1})
     losses = head.loss(torch.ones(1, 4), [sample])
     losses['loss_type'].backward()
-    assert head.fcs[0].weight.grad.abs().sum() > 0
+    assert head.fcs[head.ranks['washout']].weight.grad.abs().sum() > 0
     plain = build(with_relay=False)
     plain.loss(torch.ones(1, 4), [sample])['loss_type'].backward()
     assert plain.relay is None
-    assert plain.fcs[0].weight.grad is None
+    assert plain.fcs[plain.ranks['washout']].weight.grad is None
 
 
 def test_a_sign_can_be_set_by_hand():
@@ -74,3 +74,14 @@ def test_a_sign_can_be_set_by_hand():
 def test_impossible_options_are_refused(options):
     with pytest.raises(ValueError, match='expected one of'):
         build(**options)
+
+
+def test_the_relay_does_not_depend_on_the_order_of_targets():
+    targets = {'wet': 2, 'type': 3, 'dense': 4}
+    tables = [build(targets=t) for t in (targets, dict(sorted(targets.items())))]
+    assert tables[0].relay_order == tables[1].relay_order
+    assert [name for name, _ in tables[0].relay_order] == [
+        *['dense'] * 4,
+        *['wet'] * 2,
+        *['type'] * 3,
+    ]
