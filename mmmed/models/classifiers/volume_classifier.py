@@ -28,6 +28,9 @@ ROIDataPreprocessor`, which is the default.
         train_cfg: Nothing; as in the host.
         test_cfg: Nothing; as in the host.
         init_cfg: As in the host.
+
+    Raises:
+        ValueError: The network gives tokens of other targets than the head reads.
     """
 
     def __init__(
@@ -45,8 +48,21 @@ ROIDataPreprocessor`, which is the default.
         head = dict(head)
         head.setdefault('in_channels', getattr(self.network, 'out_channels', None))
         self.head = MODELS.build(head)
+        self._check_targets()
         self.train_cfg = train_cfg
         self.test_cfg = test_cfg
+
+    def _check_targets(self) -> None:
+        """Tokens go to the head by position, so both must mean the same by it."""
+        network: Any = self.network
+        if getattr(network, 'num_tokens', None) is None:
+            return
+        given, expected = list(network.targets), list(self.head.targets)
+        if given != expected:
+            raise ValueError(
+                f'the network has tokens of the targets {given}, the head expects '
+                f'{expected}; give network.routing and head.targets one order'
+            )
 
     def forward(
         self,

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import nn
 
@@ -90,3 +91,39 @@ def test_integers_become_floats_and_sizes_must_agree():
         build().data_preprocessor(data)
     with pytest.raises(ValueError, match="'loss', 'predict' or 'tensor'"):
         build()(torch.ones(1, 1, 1, 1, 1, 1), mode='x')
+
+
+ROUTED = {
+    'type': 'mmmed.VolumeClassifier',
+    'network': {
+        'type': 'mmmed.CorrelationRoutingNetwork',
+        'sequences': ['t2', 'adc'],
+        'routing': {'wet': ['t2'], 'type': ['t2', 'adc'], 'dense': ['adc']},
+        'variant': '0.1',
+    },
+    'head': {
+        'type': 'mmmed.SignalRelayHead',
+        'targets': {'wet': 2, 'type': 3, 'dense': 2},
+    },
+}
+
+
+def test_a_kept_configuration_predicts_the_same():
+    """MMEngine writes it into checkpoints with its keys sorted."""
+    torch.manual_seed(0)
+    model = MODELS.build(ROUTED).eval()
+    kept = Config.fromstring(Config({'model': ROUTED}).pretty_text, '.py').model
+    assert list(kept.head.targets) == ['dense', 'type', 'wet']
+    other = MODELS.build(kept).eval()
+    other.load_state_dict(model.state_dict())
+    inputs = torch.rand(2, 2, 1, 3, 12, 14)
+    available = torch.tensor([[True, True], [True, False]])
+    expected = model(inputs, available)
+    for name, logits in other(inputs, available).items():
+        torch.testing.assert_close(logits, expected[name])
+
+
+def test_tokens_and_heads_must_agree():
+    head = ROUTED['head'] | {'targets': {'type': 3, 'wet': 2, 'dense': 2}}
+    with pytest.raises(ValueError, match=r"tokens of the targets \['wet', 'type'"):
+        MODELS.build(ROUTED | {'head': head})
