@@ -56,18 +56,18 @@ def describe_classifier(runner: Runner) -> dict[str, Any]:
     """Description of the model that a runner trains; see the hook.
 
     Raises:
-        ValueError: The data set does not name the classes of a target.
+        ValueError: A target of the head has other classes in the data set.
     """
     dataset = find_dataset(runner.train_dataloader)
     head = find_head(runner)
     meta = dataset.metainfo
     classes = meta.get('targets') or {}
-    unnamed = [name for name in head.targets if name not in classes]
-    if unnamed:
-        raise ValueError(
-            f'targets {unnamed} of the head have no class names in the data set, which '
-            f'has {list(classes)}; correct targets of the head'
-        )
+    for name, count in head.targets.items():
+        if len(classes.get(name, ())) != count:
+            raise ValueError(
+                f'the head has {count} classes of {name!r}, and the data '
+                f'{list(classes.get(name, ()))}; correct targets of the head'
+            )
     # Not of the training, whose pipeline draws random numbers.
     loader = runner.cfg.get('test_dataloader') or runner.cfg.get('val_dataloader') or {}
     entry = _to_plain(loader.get('dataset') or {})

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmmed.checkpoint import load_checkpoint_safely
+from mmmed.engine.hooks.self_description_hook import describe_classifier
 from mmmed.registry import DATASETS, MODELS
 from mmmed.structures.roi_sample import ROISample
 
@@ -189,3 +190,10 @@ def test_weights_come_from_the_training_set(trained):
     head = runner.model.head
     assert head._get_class_weight('type').tolist() == [2, 0, 2]
     assert head._get_class_weight('mvi') is None
+
+
+def test_other_classes_than_those_of_the_data_stop_it_at_once(trained):
+    runner = make_runner(trained, train_cfg={'by_epoch': True, 'max_epochs': 9})
+    runner.model.head.targets['mvi'] = 3
+    with pytest.raises(ValueError, match="3 classes of 'mvi', and the data"):
+        describe_classifier(runner)
