@@ -7,6 +7,7 @@ method. Not here: training and testing the folds (``cross_validation``).
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from mmmed.functional.statistics import compute_bootstrap_interval, summarize
 from mmmed.structures.json_file import load_json
 
 SCORES = ('dice', 'iou', 'precision', 'recall')
+# Of ``mmmed.ClassificationMetric``: what a line for people says of each target.
+_CLASSIFICATION = re.compile(r'cls/.+_(accuracy|auc_macro)')
 
 
 def summarize_folds(runs: Sequence[Run]) -> dict[str, Any]:
@@ -91,6 +94,12 @@ def format_fold_summary(summary: Mapping[str, Any]) -> list[str]:
     lines = []
     if summary['missing']:
         lines.append(f'not tested yet: {", ".join(summary["missing"])}')
+    lines += [
+        f'{entry["plane"] or "all"}: {entry["metric"]} {_show(entry["mean"])} ± '
+        f'{_show(entry["sd"])} over {entry["n"]} folds'
+        for entry in summary['folds']
+        if _CLASSIFICATION.fullmatch(entry['metric'])
+    ]
     by_key = {(e['plane'], e['metric']): e for e in summary['folds']}
     for entry in summary['patients']:
         if entry['score'] != 'dice':

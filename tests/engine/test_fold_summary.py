@@ -69,6 +69,15 @@ def test_mean_and_sd_over_folds_and_over_patients(make_grid, tmp_path):
     assert stored['split_hash'] == 'h'
 
 
+def test_targets_of_classifiers_have_a_line_each(make_grid):
+    key = 'cls/type_auc_macro'
+    grid = make_grid(
+        [({key: 0.7, 'cls/type_ece': 0.1}, {}, 'h'), ({key: 0.8}, {}, 'h')]
+    )
+    lines = format_fold_summary(summarize_folds(grid.runs))
+    assert lines[1:] == ['all: cls/type_auc_macro 0.750 ± 0.071 over 2 folds']
+
+
 def test_patient_in_two_folds_is_refused(make_grid):
     grid = make_grid([({}, {'a': 1}, 'h'), ({}, {'a': 1}, 'h')])
     with pytest.raises(ValueError, match="patient 'a' was tested in"):
