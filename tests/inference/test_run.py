@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from mmmed.files import hash_file
+from mmmed.functional.organ_rule import OrganRule
 from mmmed.inference.inferencer import Inferencer
 from mmmed.inference.intensity import Intensity
 from mmmed.inference.options import RunOptions
-from mmmed.inference.run import infer_scans
+from mmmed.inference.run import describe_settings, infer_scans
 from mmmed.io import read_segmentation, read_volume, write_volume
 
 
@@ -329,3 +330,13 @@ def test_folders_of_real_scans_never_crash(sample_data, tmp_path, infer) -> None
     assert outcome.count('done') + outcome.count('failed') == len(outcome.cases)
     for text in outcome.summarize()['errors'].values():
         assert 'Error:' not in text.split(':')[0]
+
+
+def test_post_processing_makes_other_results(loaded) -> None:
+    inferencer = Inferencer(loaded.networks, loaded.recipe)
+    plain = describe_settings(inferencer, loaded, RunOptions())
+    inferencer.organ_rule = OrganRule('liver', 'tumor', 10)
+    processed = describe_settings(inferencer, loaded, RunOptions())
+    # Results of old, which knew no such option, are still finished.
+    assert 'keep_near' not in plain
+    assert processed == {**plain, 'keep_near': ['liver', 'tumor', 10]}
