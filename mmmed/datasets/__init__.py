@@ -14,6 +14,7 @@ from .samplers import ForegroundSampler as ForegroundSampler
 from .transforms import AddROIBox as AddROIBox
 from .transforms import EachSequence as EachSequence
 from .transforms import JointSequences as JointSequences
+from .transforms import LegacyROIAugment as LegacyROIAugment
 from .transforms import LoadROISequences as LoadROISequences
 from .transforms import LoadSlice as LoadSlice
 from .transforms import LoadVolume as LoadVolume
@@ -30,6 +31,7 @@ from .transforms import RandomFlipSlice as RandomFlipSlice
 from .transforms import RandomFlipVolume as RandomFlipVolume
 from .transforms import RandomIntensity as RandomIntensity
 from .transforms import RandomIntensityVolume as RandomIntensityVolume
+from .transforms import RandomMRArtifact as RandomMRArtifact
 from .transforms import SelectROISlices as SelectROISlices
 from .transforms import SequenceDropout as SequenceDropout
 from .transforms import WarpVolume as WarpVolume

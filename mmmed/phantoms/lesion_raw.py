@@ -7,6 +7,7 @@ LLD-MMRI with its list of boxes. Not here: what a lesion looks like
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,13 +242,14 @@ def _write_lld(
         last = int(place[-1]) + (axis != 'z')
         corners |= {f'{axis}_min': int(place[0]), f'{axis}_max': last}
     phases = []
-    for phase, sequence in _LLD.items():
-        if sequence not in lesion.images:
-            continue
+    present = {p: name for p, name in _LLD.items() if name in lesion.images}
+    _write_images(
+        out / 'images' / patient / 'study-1',
+        lesion,
+        {f'{name}-1.nii.gz': name for name in present.values()},
+    )
+    for phase, sequence in present.items():
         series = f'{sequence}-1'
-        _write_images(
-            out / 'images' / patient / 'study-1', lesion, {f'{series}.nii.gz': sequence}
-        )
         category = _LLD_TYPES[TYPES[lesion.truth['type']]]
         label = -1 if lesion.targets['type'] is None else category
         phases.append(
@@ -270,6 +272,10 @@ def _write_lld(
 def _write_images(
     folder: Path, lesion: LesionPhantom, names: Mapping[str, str]
 ) -> None:
-    for name, sequence in names.items():
-        array = lesion.images[sequence]
+    def write(name: str) -> None:
+        array = lesion.images[names[name]]
         write_volume(Volume(array, lesion.spacing, lesion.affine), folder / name)
+
+    # A file that is safe on its disk is waited for: several at once, not in turn.
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(write, names))

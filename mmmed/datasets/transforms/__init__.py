@@ -4,7 +4,9 @@ from .cropping import RandomCropSlice as RandomCropSlice
 from .formatting import PackMedInputs as PackMedInputs
 from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
+from .mr_artifacts import RandomMRArtifact as RandomMRArtifact
 from .roi_dropout import SequenceDropout as SequenceDropout
+from .roi_legacy import LegacyROIAugment as LegacyROIAugment
 from .roi_loading import AddROIBox as AddROIBox
 from .roi_loading import LoadROISequences as LoadROISequences
 from .roi_loading import SelectROISlices as SelectROISlices

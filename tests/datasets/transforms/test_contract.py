@@ -15,6 +15,8 @@ ARGUMENTS = {
     'RandomCropSlice': {'size': (17, 13)},
     'LoadVolumePatch': {'size': (8, 9, 10)},
     'WindowVolume': {'low': -21, 'high': 189},
+    'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
+    'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
 }
 # Keys that a transform may add, remove or change, as its docstring lists them.
 CHANGES = {
@@ -26,12 +28,14 @@ CHANGES = {
     | {'img_shape', 'pad_shape'},
     'RandomIntensity': {'img', 'applied'},
 }
-# Transforms of volumes take other samples; their tests are beside their modules.
+# Transforms of volumes and lesions take other samples; tests are beside their modules.
 VOLUMES = {
     'LoadVolumePatch',
     'RandomAffineVolume',
     'RandomFlipVolume',
     'RandomIntensityVolume',
+    'RandomMRArtifact',
+    'SequenceDropout',
     'SynthesizeLesions',
 }
 NAMES = sorted(TRANSFORMS.module_dict)
