@@ -71,3 +71,16 @@ def test_extreme_logits_stay_finite(compute):
 def test_half_precision_is_raised():
     terms = compute_focal_terms(torch.zeros(1, 2).half(), torch.tensor([0]))
     assert terms.dtype == torch.float32
+
+
+def test_the_mean_is_over_the_cases_of_all_processes(monkeypatch):
+    # Another process has one case of loss 5 and weight 3; ours has a loss of log 2.
+    other = torch.tensor([15.0, 3, 1], dtype=torch.float64)
+    monkeypatch.setattr(
+        'mmmed.functional.classification_losses.sum_over_processes',
+        lambda sums: sums + other,
+    )
+    target = torch.tensor([0, -1])
+    mean, count = average_terms(compute_focal_terms(LOGITS, target), target)
+    assert mean.item() == pytest.approx((math.log(2) + 15) / 4)
+    assert count == 2
