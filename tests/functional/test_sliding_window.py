@@ -96,6 +96,53 @@ def test_small_image_is_padded_and_cut():
     assert torch.equal(result, inputs)
 
 
+def test_windows_without_anything_needed_are_left_out(rng):
+    inputs = torch.from_numpy(rng.normal(size=(2, 1, 20, 24))).float()
+    seen = []
+
+    def mix(windows, images):
+        seen.extend(images)
+        mean = windows.mean(dim=(2, 3), keepdim=True)  # differs from window to window
+        return torch.cat([windows + mean, windows * mean], dim=1)
+
+    options = {
+        'window': (8, 6),
+        'stride': (4, 3),
+        'window_weights': gaussian((8, 6)),
+        'window_batch': 3,
+    }
+    whole = predict_by_windows(inputs, mix, **options)
+    needed = torch.zeros(2, 20, 24, dtype=torch.bool)
+    needed[0, 2:5, 3:9] = True
+    count = len(seen)
+    seen.clear()
+    part = predict_by_windows(inputs, mix, needed=needed, fill=(1.0, 0.0), **options)
+    wanted = needed[:, None].expand(-1, 2, -1, -1)
+    assert torch.equal(part[wanted], whole[wanted])
+    assert 0 < len(seen) < count / 4
+    assert set(seen) == {0}
+    assert (part[1, 0] == 1).all()
+    assert (part[1, 1] == 0).all()
+    assert torch.isfinite(part).all()
+    seen.clear()
+    nothing = predict_by_windows(inputs, mix, needed=needed & False, **options)
+    assert nothing.shape == whole.shape
+    assert seen == [0]
+
+
+def test_one_window_of_several_images_is_not_weighted(rng):
+    inputs = torch.from_numpy(rng.normal(size=(2, 1, 4, 4))).float()
+    options = {'window': (4, 4), 'stride': (4, 4), 'window_weights': gaussian((4, 4))}
+    needed = torch.zeros(2, 4, 4, dtype=torch.bool)
+    needed[1, 0, 0] = True
+    part = predict_by_windows(
+        inputs, identity, needed=needed, fill=(5.0, 6.0), **options
+    )
+    assert torch.equal(part[1:], identity(inputs[1:], []))
+    assert (part[0, 0] == 5).all()
+    assert (part[0, 1] == 6).all()
+
+
 def test_half_precision_scores_are_added_in_single():
     result = predict_by_windows(
         torch.full((1, 1, 64), 60000.0, dtype=torch.float16),
@@ -115,6 +162,11 @@ def test_half_precision_scores_are_added_in_single():
         ({'window_weights': torch.ones(4, 5)}, 'window_weights must be positive'),
         ({'window_weights': torch.zeros(4, 4)}, 'window_weights must be positive'),
         ({'predictor': lambda w, _: w[..., 1:]}, 'must keep batch and size'),
+        ({'needed': torch.ones(1, 8, 8)}, 'needed must be a mask'),
+        (
+            {'needed': torch.ones(1, 8, 8, dtype=torch.bool), 'fill': (1.0,)},
+            'fill has 1 scores',
+        ),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
