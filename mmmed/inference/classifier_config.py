@@ -134,6 +134,9 @@ def check_parts(value: Any, registry: Any) -> None:
 
 
 def _check_name(name: str, registry: Any) -> None:
+    # Before any model of the host's is imported.
+    import mmmed.compat  # noqa: F401
+
     registry.import_from_location()
     scope, _, own = name.partition('.')
     if scope != 'mmmed' or own not in registry.module_dict:

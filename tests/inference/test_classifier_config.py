@@ -1,5 +1,8 @@
 """Descriptions of checkpoints are not trusted."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mmmed.inference.classifier_config import read_description
@@ -62,3 +65,13 @@ def test_a_checkpoint_without_a_description_names_the_hook():
         read_description({'meta': {'epoch': 1}}, 'old.pth')
     with pytest.raises(ValueError, match='SelfDescriptionHook'):
         read_description({'state_dict': {}}, 'old.pth')
+
+
+@pytest.mark.slow
+def test_a_fresh_process_repairs_the_host_first():
+    code = (
+        'from mmmed.inference.classifier_config import check_parts\n'
+        'from mmmed.registry import MODELS\n'
+        "check_parts({'type': 'mmmed.VolumeClassifier'}, MODELS)\n"
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
