@@ -46,9 +46,8 @@ class CorrelationRoutingNetwork(SequenceNetwork):
     encoder does not run; a target none of whose sequences are there has a zero (or
     learned) token, to which the attention of others pays no heed.
 
-    Encoders run one after the other: as one grouped convolution they are 3 % faster in
-    two dimensions on a CPU and many times slower in three, and cases cannot be left
-    out.
+    Encoders run one after the other: as one grouped convolution, cases that lack the
+    sequence could not be left out.
 
     Args:
         sequences: Their names, in the order of S.
