@@ -28,7 +28,8 @@ from mmmed.inference.classifier_prediction import ModelAnswers, RegionAnswer
 # Shares of votes above which accuracy is reported, as long as enough cases are left.
 _SHARES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
 _SMALLEST_SHARE = 0.2
-_TINY = 1e-15
+# Of probabilities that are written; logarithms know no zero.
+_TINY, _DIGITS = 1e-15, 12
 
 Row = dict[str, Any]
 
@@ -144,7 +145,12 @@ def list_prediction_rows(verdicts: Mapping[str, Verdict]) -> list[Row]:
             for name, labels in verdict.labels.items():
                 label = labels.get(row['case_id'])
                 extra[f'model_{name}'] = None if label is None else classes[label]
-            rows.append(row | extra)
+            prob = {
+                name: round(row.pop(name), _DIGITS)
+                for name in [key for key in row if key.startswith('prob_')]
+            }
+            row['confidence'] = round(row['confidence'], _DIGITS)
+            rows.append(row | extra | prob)
     return rows
 
 
@@ -206,7 +212,7 @@ def _decide_target(
         for voter, own in zip(some, stack.argmax(axis=2), strict=True):
             labels[voter.name] |= dict(zip(names, own.tolist(), strict=True))
     # Rounded as for the decision, so that ties stay ties.
-    logits = np.log(np.round(prob, 12).clip(_TINY))
+    logits = np.log(np.round(prob, _DIGITS).clip(_TINY))
     truth = np.array([case.truth.get(target, -1) for case in cases], np.int64)
     answers = TargetAnswers(
         target, classes, truth, logits, thresholds=_average_thresholds(asked, target)

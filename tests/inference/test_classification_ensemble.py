@@ -53,7 +53,8 @@ def test_a_tied_vote_is_the_lowest_class_and_says_so(voters):
     assert (first['case_id'], first['target']) == ('a', 'type')
     assert (first['pred'], first['vote_share'], first['correct']) == ('HCC', 0.5, 1)
     assert (first['model_m1'], first['model_m2']) == ('HCC', 'ICC')
-    assert [first['prob_0'], first['prob_1']] == pytest.approx([0.5, 0.5])
+    assert [first[f'prob_{k}'] for k in range(3)] == [0.5, 0.5, 0]
+    assert list(first)[-4:] == ['model_m2', 'prob_0', 'prob_1', 'prob_2']
     assert len(rows) == 6
     only = rows[3]
     assert (only['target'], only['num_models'], only['pred']) == ('mvi', 1, 'yes')
