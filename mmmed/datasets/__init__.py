@@ -27,6 +27,7 @@ from .transforms import PackROISequences as PackROISequences
 from .transforms import RandomAffineSlice as RandomAffineSlice
 from .transforms import RandomAffineVolume as RandomAffineVolume
 from .transforms import RandomCropSlice as RandomCropSlice
+from .transforms import RandomCropVolume as RandomCropVolume
 from .transforms import RandomFlipSlice as RandomFlipSlice
 from .transforms import RandomFlipVolume as RandomFlipVolume
 from .transforms import RandomIntensity as RandomIntensity

@@ -10,4 +10,5 @@ from .hooks import ResumableCheckpointHook as ResumableCheckpointHook
 from .hooks import ResumableEarlyStoppingHook as ResumableEarlyStoppingHook
 from .hooks import RunRecordHook as RunRecordHook
 from .hooks import SelfDescriptionHook as SelfDescriptionHook
+from .loops import ResumableEpochLoop as ResumableEpochLoop
 from .loops import ResumableIterLoop as ResumableIterLoop

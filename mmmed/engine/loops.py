@@ -1,11 +1,11 @@
-"""A training loop whose resumed run equals the run that was never interrupted."""
+"""Training loops whose resumed run equals the run that was never interrupted."""
 
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import all_reduce_dict, get_dist_info
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 
 from mmmed.registry import LOOPS
@@ -51,10 +51,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
     def run_iter(self, data_batch: Any) -> None:
         """One step, its random numbers drawn from (seed, iteration, rank)."""
-        if self.runner.seed is not None:
-            rank, _ = get_dist_info()
-            key = np.random.SeedSequence((self.runner.seed, self._iter, rank))
-            torch.manual_seed(int(key.generate_state(1)[0]))
+        _seed_iteration(self.runner, self._iter)
         self.runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
         )
@@ -96,3 +93,51 @@ class ResumableIterLoop(IterBasedTrainLoop):
         )
         for _ in range(self._iter):
             next(self.dataloader_iterator)
+
+
+@LOOPS.register_module()
+class ResumableEpochLoop(EpochBasedTrainLoop):
+    """Epoch-based training that can be killed at any step and goes on at its epoch.
+
+    As in :class:`ResumableIterLoop`, what torch draws in an iteration depends on the
+    seed, the iteration and the rank alone, and a validation that a kill has cut short
+    is repeated. Samplers whose epochs follow from seed and number, such as
+    ``mmmed.ForegroundSampler(epoch_length='dataset')``, make the rest the same.
+
+    Args:
+        *args: As for ``mmengine.runner.EpochBasedTrainLoop``.
+        **kwargs: The same.
+    """
+
+    def run(self) -> torch.nn.Module:
+        """Train to the last epoch, or until a hook stops it."""
+        self.runner.call_hook('before_train')
+        if self._epoch > 0:
+            self._validate_if_due()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate_if_due()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """One step, its random numbers drawn from (seed, iteration, rank)."""
+        _seed_iteration(self.runner, self._iter)
+        super().run_iter(idx, data_batch)
+
+    def _validate_if_due(self) -> None:
+        self._decide_current_val_interval()
+        is_due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        if (
+            self.runner.val_loop is not None
+            and self._epoch >= self.val_begin
+            and is_due
+        ):
+            self.runner.val_loop.run()
+
+
+def _seed_iteration(runner: Runner, iteration: int) -> None:
+    if runner.seed is not None:
+        rank, _ = get_dist_info()
+        key = np.random.SeedSequence((runner.seed, iteration, rank))
+        torch.manual_seed(int(key.generate_state(1)[0]))

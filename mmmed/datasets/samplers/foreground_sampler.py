@@ -5,6 +5,7 @@ Not here: what is done with a sample, or how batches of it are collated.
 
 from collections.abc import Iterator, Sized
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -41,7 +42,8 @@ class ForegroundSampler(Sampler):
         epoch_length: None for an endless stream (iteration-based training). A number
             of positions of all ranks per epoch for epoch-based training; epoch e
             begins at position e * epoch_length. Where W does not divide it, up to
-            W - 1 positions are drawn again in the next epoch.
+            W - 1 positions are drawn again in the next epoch. ``'dataset'`` is the
+            number of cases.
         seed: Seed of the stream, >= 0; None for a random one, equal on all ranks.
             MMEngine fills in the runner's.
 
@@ -58,9 +60,11 @@ class ForegroundSampler(Sampler):
         self,
         dataset: Sized,
         positive_share: float | None = None,
-        epoch_length: int | None = None,
+        epoch_length: int | Literal['dataset'] | None = None,
         seed: int | None = None,
     ) -> None:
+        if epoch_length == 'dataset':
+            epoch_length = len(dataset)
         if epoch_length is not None and epoch_length < 1:
             raise ValueError(f'epoch_length is {epoch_length}, expected >= 1 or None')
         self.rank, self.world_size = get_dist_info()

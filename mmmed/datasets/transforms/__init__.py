@@ -16,6 +16,7 @@ from .roi_sequences import JointSequences as JointSequences
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
 from .synthesize_lesions import SynthesizeLesions as SynthesizeLesions
+from .volume_cropping import RandomCropVolume as RandomCropVolume
 from .volume_intensity import RandomIntensityVolume as RandomIntensityVolume
 from .volume_loading import LoadVolume as LoadVolume
 from .volume_loading import LoadVolumePatch as LoadVolumePatch

@@ -1,0 +1,18 @@
+"""AdamW for a training of a minute: one budget for all that are compared on a CPU."""
+
+_base_ = './adamw_epochs.py'
+
+max_epochs = 30
+optim_wrapper = dict(optimizer=dict(lr=0.003, weight_decay=0.01))
+param_scheduler = [
+    dict(
+        type='OneCycleLR',
+        eta_max=0.003,
+        pct_start=0.2,
+        total_steps=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
+]
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+auto_scale_lr = dict(base_batch_size=16)
