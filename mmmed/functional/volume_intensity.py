@@ -68,9 +68,8 @@ def change_intensity(img: Tensor, changes: Sequence[IntensityChange]) -> Tensor:
             f'{len(changes)} changes for images {tuple(img.shape)}, expected one for '
             'each of (N, C, Z, Y, X)'
         )
-    return torch.stack(
-        [_change_one(one, change) for one, change in zip(img, changes, strict=True)]
-    )
+    parts = [_change_one(one, change) for one, change in zip(img, changes, strict=True)]
+    return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
 
 def _change_one(img: Tensor, change: IntensityChange) -> Tensor:
@@ -79,7 +78,7 @@ def _change_one(img: Tensor, change: IntensityChange) -> Tensor:
         result = img.clone()
     flat = result.view(len(img), -1)  # (C, Z Y X), changed in place from here
     if change.gain != 1 or change.offset != 0:
-        std, mean = torch.std_mean(flat, dim=1, correction=0, keepdim=True)
+        std, mean = _measure_spread(flat)
         shift = mean * (1 - change.gain) + change.offset * std
         flat.mul_(change.gain).add_(shift)
     if change.gamma != 1:
@@ -90,8 +89,19 @@ def _change_one(img: Tensor, change: IntensityChange) -> Tensor:
     return result
 
 
+def _measure_spread(flat: Tensor) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel, (C, 1)."""
+    if len(flat) == 1:
+        # Along an axis, and as std_mean, the same takes five times as long.
+        return flat.std(correction=0).view(1, 1), flat.mean().view(1, 1)
+    return torch.std_mean(flat, dim=1, correction=0, keepdim=True)
+
+
 def _apply_gamma(flat: Tensor, gamma: float, *, invert: bool) -> None:
-    low, high = torch.aminmax(flat, dim=1, keepdim=True)
+    if len(flat) == 1:  # ten times as fast as along an axis
+        low, high = (end.view(1, 1) for end in torch.aminmax(flat))
+    else:
+        low, high = torch.aminmax(flat, dim=1, keepdim=True)
     extent = (high - low).clamp_min(_TINY)
     if invert:
         # 1 - (1 - u) ** gamma, with u the share of the range.

@@ -63,7 +63,7 @@ class JointSequences(_Wrapper):
         img, kept = results['img'], results['available']
         if not kept.any():
             return results
-        stack = img[kept]
+        stack = img if kept.all() else img[kept]
         moved, applied = self._run(results, stack.reshape(-1, *stack.shape[2:]))
         if moved.shape[1:] == img.shape[2:] and kept.all():
             results['img'] = np.ascontiguousarray(moved).reshape(img.shape)
@@ -96,10 +96,10 @@ class EachSequence(_Wrapper):
 
     def transform(self, results: dict) -> dict:
         """Transform one sample; the host calls this."""
-        img = results['img'].copy()
+        img = results['img'].copy()  # transforms never write into what they are given
         records = list(results.get('applied', []))
         for index in np.flatnonzero(results['available']).tolist():
-            part, applied = self._run(results, img[index, :1].copy())
+            part, applied = self._run(results, img[index, :1])
             if part.shape != img[index, :1].shape:
                 raise ValueError(
                     f'{type(self).__name__} has changed {img[index, :1].shape} to '
