@@ -71,17 +71,19 @@ def build_training(config: Config) -> mt.Compose:
     sigma = 0.4 * warp['elastic_cell_mm']
     per_mm = math.sqrt(3) * (2 * math.sqrt(math.pi) * sigma) ** 1.5
     both = {'mode': modes, 'padding_mode': 'zeros'}
+    # Lazy: MONAI joins the two matrices and resamples once.
+    lazy = {**both, 'lazy': True}
     return mt.Compose(
         [
             *build_loading(),
             # Whole volumes are warped, as the patch is cut from them in the end.
             mt.RandAffined(
-                KEYS, prob=warp['rotate_prob'], rotate_range=[angle] * 3, **both
+                KEYS, prob=warp['rotate_prob'], rotate_range=[angle] * 3, **lazy
             ),
             # MONAI scales by 1 + a uniform number, the inverse magnification.
             mt.RandAffined(
                 KEYS, prob=warp['scale_prob'],
-                scale_range=[(1 / high - 1, 1 / low - 1)] * 3, **both,
+                scale_range=[(1 / high - 1, 1 / low - 1)] * 3, **lazy,
             ),
             mt.Rand3DElasticd(
                 KEYS, (sigma, sigma), [mm * per_mm for mm in warp['elastic_mm']],
@@ -144,7 +146,13 @@ def predict(network: torch.nn.Module, config: Config, cases: list, out: Path) ->
     test = MODELS.build(config.model).test_cfg
     # Axes count from the end: -1 is X in the recipe and Z here.
     flips = [(), *[tuple(-4 - axis for axis in axes) for axes in test.flips]]
-    save = mt.SaveImage(out, output_postfix='', separate_folder=False, print_log=False)
+    overlap = [1 - s / n for s, n in zip(test.stride, test.crop_size, strict=True)][
+        ::-1
+    ]
+    save = mt.SaveImage(
+        out, output_postfix='', separate_folder=False, print_log=False,
+        output_dtype=torch.uint8,
+    )  # fmt: skip
     network.eval()
 
     def average(windows: torch.Tensor) -> torch.Tensor:
@@ -153,13 +161,10 @@ def predict(network: torch.nn.Module, config: Config, cases: list, out: Path) ->
 
     for sample in Dataset(cases, mt.Compose(build_loading())):
         img = sample['img']
-        if test.mode == 'whole':
-            prob = average(img[None].as_tensor())
-        else:
-            prob = sliding_window_inference(
-                img[None], test.crop_size[::-1], test.window_batch, average,
-                overlap=0.5, mode='gaussian',
-            )  # fmt: skip
+        prob = sliding_window_inference(
+            img[None], test.crop_size[::-1], test.window_batch, average,
+            overlap=overlap, mode='gaussian',
+        )  # fmt: skip
         labels = torch.as_tensor(prob)[0].argmax(0, keepdim=True).to(torch.uint8)
         save(labels, meta_data=img.meta)
 
