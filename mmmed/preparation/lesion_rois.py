@@ -12,6 +12,11 @@ from mmmed.preparation.lld_mmri import find_lld
 from mmmed.preparation.parts import Plan, Task
 from mmmed.preparation.roi_conversion import ROIOptions, convert_roi
 from mmmed.preparation.roi_layouts import find_annotated, find_masked
+from mmmed.preparation.roi_review import (
+    review_sequences,
+    review_targets,
+    review_windows,
+)
 from mmmed.preparation.roi_sources import ROILayout, ROISource
 from mmmed.preparation.roi_storage import ROIItem, ROIRecord, ROIStorage
 from mmmed.preparation.roi_tables import count_rois, count_sequences, format_rois
@@ -21,8 +26,6 @@ from mmmed.structures import ROICase
 from mmmed.structures.volume import CANONICAL
 
 _LAYOUTS = ('auto', 'annotated', 'masks', 'lld-mmri')
-# A window that the values fill less than this is in another unit.
-_LEAST_FILLED = 0.05
 
 
 @PREPARERS.register_module(name='lesion-rois')
@@ -301,48 +304,12 @@ class LesionROIPreparer(BasePreparer):
 
     def review(self, plan: Plan, cases: Sequence[ROICase]) -> Sequence[Finding]:
         """Sequences that were lost or look wrong, and targets that say little."""
-        findings = []
-        for case in cases:
-            for lost in case.extra['source'].get('lost', []):
-                text = f'{lost["file"]} was left out: {lost["problem"]}'
-                findings.append(Finding(case.case_id, text, lost['remedy']))
-            for name, facts in case.extra['intensity'].items():
-                if not facts['std'] > 0:
-                    text = f'all voxels of {name} are alike'
-                    remedy = 'see whether its file is damaged'
-                    findings.append(Finding(case.case_id, text, remedy, skipped=False))
-        return [*findings, *self._review_windows(cases), *self._review_targets(cases)]
-
-    def _review_windows(self, cases: Sequence[ROICase]) -> list[Finding]:
-        findings = []
-        for name in self._list_sequences():
-            rule = self.rules.get(name) or choose_rule(name)
-            facts = [c.extra['intensity'][name] for c in cases if name in c.img_paths]
-            if rule['rule'] != 'window' or not facts:
-                continue
-            low = min(f['percentiles'][1] for f in facts)
-            high = max(f['percentiles'][-2] for f in facts)
-            shown = min(high, rule['high']) - max(low, rule['low'])
-            if shown < _LEAST_FILLED * (rule['high'] - rule['low']):
-                text = (
-                    f'values of {name} from {low:g} to {high:g} do not fit its window '
-                    f'{rule["low"]:g} to {rule["high"]:g}'
-                )
-                remedy = (
-                    f'set --normalize {name}=window:LOW:HIGH in the unit of the files'
-                )
-                findings.append(Finding('.', text, remedy, skipped=False))
-        return findings
-
-    def _review_targets(self, cases: Sequence[ROICase]) -> list[Finding]:
-        findings = []
-        for name in self.class_names:
-            labels = {case.targets[name] for case in cases} - {None}
-            if len(labels) == 1:
-                text = f'all known labels of {name!r} are {labels.pop()}'
-                remedy = 'nothing can be learned of it; choose other --targets'
-                findings.append(Finding('.', text, remedy, skipped=False))
-        return findings
+        rules = {n: self.rules.get(n) or choose_rule(n) for n in self._list_sequences()}
+        return [
+            *review_sequences(cases),
+            *review_windows(cases, rules),
+            *review_targets(cases, list(self.class_names)),
+        ]
 
     def count(self, cases: Sequence[ROICase]) -> Mapping[str, Any]:
         """Lesions of every class in each part."""
