@@ -15,7 +15,7 @@ SEQUENCES = ['t2', 'lap', 'adc']
 TARGETS = {'t2': 3, 'ap': 4, 'type': 6}
 
 
-class _Stop(RuntimeError):
+class _StopError(RuntimeError):
     pass
 
 
@@ -28,11 +28,11 @@ class _StopHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         if runner.iter == self.iteration:
-            raise _Stop
+            raise _StopError
 
     def before_val_epoch(self, runner):
         if runner.epoch == self.epoch:
-            raise _Stop
+            raise _StopError
 
 
 def make_config(data, work_dir, **stop):
@@ -129,7 +129,7 @@ def test_a_run_that_was_broken_off_ends_the_same(prepared_lesions, tmp_path):
     # In the middle of the second epoch, then before the validation of the second.
     for stop in ({'iteration': 3}, {'epoch': 2}, {}):
         if stop:
-            with pytest.raises(_Stop):
+            with pytest.raises(_StopError):
                 train(prepared_lesions, tmp_path / 'broken', **stop)
         else:
             train(prepared_lesions, tmp_path / 'broken')
