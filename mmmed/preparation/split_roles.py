@@ -6,17 +6,18 @@ here: drawing the folds (``splits``), storing them (``mmmed.structures``).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from mmmed.preparation.splits import Strata, split_holdout
+from mmmed.preparation.splits import Strata, split_holdout, split_kfold
 
 TRAIN_RATIO = 0.8
 ALGORITHMS = ('stratified', 'legacy_random')
 # Seeds of a fold's draw are far from those that a user tries one after the other.
 _STRIDE = 1_000_003
+_MOST_PARTS = 20
 
 
 def draw_validation(
@@ -44,14 +45,24 @@ def draw_validation(
         ValueError: A fold leaves fewer than two patients, or the ratio is not in
             (0, 1).
     """
-    ratio = float(1 - Fraction(str(train_ratio)))
+    ratio = 1 - Fraction(str(train_ratio))
     places: dict[str, list[int]] = {patient: [] for patient in folds}
     for fold in range(num_folds):
         rest = {p: strata[p] for p, own in folds.items() if own != fold}
-        held = split_holdout(rest, val_ratio=ratio, seed=seed + _STRIDE * (fold + 1))
-        for patient in held:
+        for patient in _hold_out(rest, ratio, seed + _STRIDE * (fold + 1)):
             places[patient].append(fold)
     return {patient: tuple(sorted(found)) for patient, found in places.items()}
+
+
+def _hold_out(strata: Strata, ratio: Fraction, seed: int) -> Iterable[str]:
+    # A hold-out takes its share of the kinds of patients that are frequent, and few of
+    # those that are one of a kind: with many targets it holds the typical ones, and
+    # what is measured on it is too good. Equal parts have no such side.
+    wanted, parts = ratio.as_integer_ratio()
+    if parts > min(len(strata), _MOST_PARTS):
+        return split_holdout(strata, val_ratio=float(ratio), seed=seed)
+    found = split_kfold(strata, num_folds=parts, seed=seed)
+    return [patient for patient, part in found.items() if part < wanted]
 
 
 def split_legacy_random(

@@ -58,3 +58,22 @@ def test_validation_is_stratified_by_several_columns():
                 wanted = 0.2 * sum(row[column] == level for row in rest)
                 found = sum(row[column] == level for row in held)
                 assert found == pytest.approx(wanted, abs=1.01)
+
+
+def test_patients_who_are_one_of_a_kind_validate_as_often_as_others():
+    # 120 typical patients of two types, 120 who differ from them in one to three
+    # signs of twelve. By kinds of patients, 11 of 36 would be unusual.
+    rng = np.random.default_rng(0)
+    strata = {}
+    for number in range(240):
+        row = np.full(12, number % 2)
+        if number >= 120:
+            row[rng.choice(12, rng.integers(1, 4), replace=False)] ^= 1
+        strata[f'p{number}'] = [(str(number % 2), *map(str, row))]
+    folds = split_kfold(strata, num_folds=4, seed=0)
+    held = draw_validation(strata, folds, num_folds=4, seed=0)
+    for fold in range(4):
+        chosen = [name for name in strata if fold in held[name]]
+        assert len(chosen) == 36
+        unusual = sum(int(name[1:]) >= 120 for name in chosen)
+        assert 14 <= unusual <= 22

@@ -7,7 +7,7 @@ Command: mim train mmseg configs/resnet/<this file>
 _base_ = [
     '../_base_/models/roi_per_sequence.py',
     '../_base_/datasets/lesion6mm_rois.py',
-    '../_base_/schedules/adamw_30e.py',
+    '../_base_/schedules/adamw_20e.py',
     '../_base_/cls_runtime.py',
 ]
 
@@ -21,4 +21,4 @@ model = dict(
         class_weight='balanced',
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=5))
+default_hooks = dict(checkpoint=dict(interval=4))

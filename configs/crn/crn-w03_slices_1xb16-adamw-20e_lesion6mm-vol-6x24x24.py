@@ -1,6 +1,6 @@
 """Correlation routing network 0.3 on slices as channels, on generated lesions.
 
-Source: Wang et al. 2025, doi:10.1016/j.media.2025.103790. Differs: AdamW, 30 epochs;
+Source: Wang et al. 2025, doi:10.1016/j.media.2025.103790. Differs: AdamW, 20 epochs;
 see projects/lesion_classification.
 Command: mim train mmseg configs/crn/<this file>, or all folds:
     python tools/cross_validate.py configs/crn/<this file> --checkpoint best
@@ -9,7 +9,7 @@ Command: mim train mmseg configs/crn/<this file>, or all folds:
 _base_ = [
     '../_base_/models/crn.py',
     '../_base_/datasets/lesion6mm_rois.py',
-    '../_base_/schedules/adamw_30e.py',
+    '../_base_/schedules/adamw_20e.py',
     '../_base_/cls_runtime.py',
 ]
 
@@ -20,4 +20,4 @@ model = dict(
         class_weight='balanced',
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=5))
+default_hooks = dict(checkpoint=dict(interval=4))

@@ -1,6 +1,6 @@
 """ResNet 1.1, slices of all sequences as channels of one 2-D network.
 
-Source: RRMediCa@4ad848b ("Aux" networks). Differs: AdamW, 30 epochs, the mask of
+Source: RRMediCa@4ad848b ("Aux" networks). Differs: AdamW, 20 epochs, the mask of
 missing sequences is among the features; see projects/lesion_classification.
 Command: mim train mmseg configs/resnet/<this file>, or all folds:
     python tools/cross_validate.py configs/resnet/<this file> --checkpoint best
@@ -9,7 +9,7 @@ Command: mim train mmseg configs/resnet/<this file>, or all folds:
 _base_ = [
     '../_base_/models/roi_early_fusion.py',
     '../_base_/datasets/lesion6mm_rois.py',
-    '../_base_/schedules/adamw_30e.py',
+    '../_base_/schedules/adamw_20e.py',
     '../_base_/cls_runtime.py',
 ]
 
@@ -27,4 +27,4 @@ model = dict(
         class_weight='balanced',
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=5))
+default_hooks = dict(checkpoint=dict(interval=4))
