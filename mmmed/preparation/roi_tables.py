@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmmed.structures import ROICase
+from mmmed.structures import Manifest, ROICase
+from mmmed.structures.roi_case import ROLES
 
 _SHOWN_TARGETS = 20
 
@@ -79,15 +80,58 @@ def format_rois(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def tabulate_rois(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tidy rows of :func:`count_rois`: part, target, class, lesions."""
-    parts = [*summary['splits'].items()]
-    parts += [(f'fold{i}', part) for i, part in enumerate(summary['folds'])]
+def count_roles(
+    manifest: Manifest, fold: int | None
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Lesions of each class, and ``missing``, by target, by role in a fold.
+
+    Args:
+        manifest: Of ROIs.
+        fold: None for the hold-out partition.
+
+    Raises:
+        ValueError: Not a manifest of ROIs, or no such fold.
+    """
+    targets = manifest.metainfo.get('targets', {})
+    return {
+        role: {
+            name: _count_classes([c.targets[name] for c in cases], classes)
+            for name, classes in targets.items()
+        }
+        for role in ROLES
+        if (cases := manifest.select_role(role, fold))
+    }
+
+
+def tabulate_roles(
+    counts: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> list[dict[str, Any]]:
+    """Tidy rows of :func:`count_roles`: part, target, class, lesions."""
     return [
         {'part': part, 'target': target, 'class': name, 'lesions': count}
-        for part, counts in parts
-        for target, classes in counts['classes'].items()
+        for part, targets in counts.items()
+        for target, classes in targets.items()
         for name, count in classes.items()
+    ]
+
+
+def list_rois(manifest: Manifest, fold: int | None) -> list[dict[str, Any]]:
+    """One tidy row a lesion: names, role, size, number of sequences, class names."""
+    classes = manifest.metainfo['targets']
+    return [
+        {
+            'case_id': case.case_id,
+            'patient_id': case.patient_id,
+            'role': case.get_role(fold),
+            'fold': case.fold,
+            'size_mm': case.size_mm,
+            'sequences': len(case.img_paths),
+            **{
+                name: None if label is None else classes[name][label]
+                for name, label in case.targets.items()
+            },
+        }
+        for case in manifest.cases
     ]
 
 

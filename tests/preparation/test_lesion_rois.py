@@ -224,3 +224,23 @@ def test_a_folder_without_lesions_is_refused(tmp_path):
     (tmp_path / 'raw' / 'x').mkdir(parents=True)
     with pytest.raises(InputError, match='no folder has an annotations'):
         prepare(tmp_path / 'raw', tmp_path / 'out')
+
+
+def test_an_interrupted_run_goes_on(raw, prepared, tmp_path, monkeypatch):
+    done = []
+    convert = LesionROIPreparer.convert
+
+    def stop(self, task):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(task.name)
+        return convert(self, task)
+
+    monkeypatch.setattr(LesionROIPreparer, 'convert', stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(raw, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+    monkeypatch.setattr(LesionROIPreparer, 'convert', convert)
+    outcome, manifest = prepare(raw, tmp_path / 'out')
+    assert outcome.reused == 4
+    assert manifest == prepared[2]
