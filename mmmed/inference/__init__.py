@@ -8,6 +8,9 @@ from .classification_options import parse_classification as parse_classification
 from .classification_run import ClassificationOutcome as ClassificationOutcome
 from .classification_run import classify_regions as classify_regions
 from .classification_run import list_models as list_models
+from .explanation_run import ExplanationOptions as ExplanationOptions
+from .explanation_run import explain_cases as explain_cases
+from .explanation_run import parse_explanation as parse_explanation
 from .inferencer import Inferencer as Inferencer
 from .inferencer import Prediction as Prediction
 from .loading import LoadedNetworks as LoadedNetworks

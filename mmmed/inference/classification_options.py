@@ -60,13 +60,17 @@ def parse_classification(args: Mapping[str, Any]) -> ClassificationOptions:
         rule=args['ensemble'],
         weights=tuple(args['weights']) if args['weights'] else None,
         calibrate=not args['uncalibrated'],
-        device=_find_device(args['device']),
+        device=find_device(args['device']),
         **{name: args[name] for name in names},
     )
 
 
-def _find_device(given: str | None) -> str:
-    """What a call names, else a GPU if there is one."""
+def find_device(given: str | None) -> str:
+    """What a call names, else a GPU if there is one.
+
+    Raises:
+        ValueError: There is no such device.
+    """
     if given is None:
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     try:

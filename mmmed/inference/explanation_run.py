@@ -15,6 +15,7 @@ import numpy as np
 
 from mmmed.functional.orientation import name_orientation
 from mmmed.functional.saliency import list_blocks
+from mmmed.inference.classification_options import find_device
 from mmmed.inference.classification_run import check_data
 from mmmed.inference.classifier_maps import compute_maps
 from mmmed.inference.classifier_models import (
@@ -143,6 +144,32 @@ def explain_cases(
                 _log.warning('%s: %s', name, error)
             progress.step()
     return ExplanationOutcome(written, failed)
+
+
+def parse_explanation(args: Mapping[str, Any]) -> ExplanationOptions:
+    """Options of a command line.
+
+    Args:
+        args: By the names of the options of ``tools/explain.py``, ``-`` as ``_``.
+
+    Raises:
+        ValueError: There is no such device, or no batch.
+    """
+    if args['batch_size'] < 1:
+        raise ValueError(f'--batch-size {args["batch_size"]}, expected 1 or more')
+    return ExplanationOptions(
+        target=args['target'],
+        shown=tuple(args['maps_of']),
+        block=tuple(args['block']) if args['block'] else None,
+        stride=tuple(args['stride']) if args['stride'] else None,
+        fill=args['fill'],
+        occlude=not args['no_occlusion'],
+        calibrate=not args['uncalibrated'],
+        choice=args['checkpoint'],
+        device=find_device(args['device']),
+        batch_size=args['batch_size'],
+        quiet=args['quiet'],
+    )
 
 
 def explain_region(

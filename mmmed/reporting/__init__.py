@@ -3,5 +3,8 @@
 Not here: measuring (``mmmed.evaluation``); drawing (``mmmed.visualization``).
 """
 
+from .classification_report import (
+    write_classification_report as write_classification_report,
+)
 from .report import write_report as write_report
 from .score_report import write_score_report as write_score_report
