@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmseg.structures import SegDataSample
 from torch import nn
 
@@ -138,6 +138,34 @@ def test_train_step_lowers_the_loss_and_test_step_predicts():
     model.eval()
     results = model.test_step(make_batch())
     assert [sample.pred_sem_seg.shape for sample in results] == [(8, 10, 12)] * 2
+
+
+def train_in_half(dtype, device):
+    model = build('mmmed.VolumeTestConv', 3).to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    if device == 'cuda':
+        wrapper = AmpOptimWrapper(dtype=dtype, optimizer=optimizer)
+    else:  # the host's wrapper wants a device
+        wrapper = OptimWrapper(optimizer)
+    losses = []
+    for _ in range(15):
+        # Anew for each step: autocast keeps its copies of weights while it is open.
+        with torch.autocast(device, getattr(torch, dtype)):
+            loss = model.train_step(make_batch(), wrapper)['loss']
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] - 0.15
+    assert model.network.conv.weight.dtype == torch.float32
+
+
+def test_train_step_in_bfloat16():
+    train_in_half('bfloat16', 'cpu')
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
+def test_train_step_in_half_precision_on_a_device(dtype):
+    train_in_half(dtype, 'cuda')
 
 
 def test_deep_supervision_trains_every_depth():
