@@ -87,6 +87,14 @@ def make_config(data, work_dir, **stop):
             'val_cfg': {},
             'val_evaluator': {'type': 'mmmed.ClassificationMetric', 'num_resamples': 0},
             'optim_wrapper': {'optimizer': {'type': 'AdamW', 'lr': 0.01}},
+            # The host keeps a method in its state, which no safe loader takes.
+            'param_scheduler': {
+                'type': 'OneCycleLR',
+                'eta_max': 0.01,
+                'total_steps': 3,
+                'by_epoch': True,
+                'convert_to_iter_based': True,
+            },
             'default_hooks': {
                 'checkpoint': {
                     'type': 'mmmed.ResumableCheckpointHook',

@@ -37,7 +37,9 @@ class ResumableCheckpointHook(CheckpointHook):
     Files are written atomically; with ``max_keep_ckpts`` the oldest file goes only
     after the newest is complete (the host removes it first, so a kill in between
     leaves nothing); and a pointer ``last_checkpoint`` that was lost or points to
-    nothing is mended before a run resumes (the host would silently start anew).
+    nothing is mended before a run resumes (the host would silently start anew). What
+    schedulers keep is plain values: the host's ``OneCycleLR`` keeps a method too, and
+    its checkpoints would be refused by a loader that runs no code.
 
     Args:
         **kwargs: As for ``mmengine.hooks.CheckpointHook``; ``max_keep_ckpts`` counts
@@ -53,6 +55,14 @@ class ResumableCheckpointHook(CheckpointHook):
         if is_main_process() and runner._resume and runner._load_from is None:
             self._mend_pointer(Path(runner.work_dir), runner)
         barrier()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave methods out of the states; a scheduler makes them anew."""
+        found = checkpoint.get('param_schedulers') or []
+        groups = found.values() if isinstance(found, dict) else [found]
+        for state in (state for group in groups for state in group):
+            for name in [name for name, value in state.items() if callable(value)]:
+                del state[name]
 
     def _mend_pointer(self, folder: Path, runner: Runner) -> None:
         pointer = folder / 'last_checkpoint'
