@@ -83,13 +83,14 @@ def evaluate_grain(lesion: LesionRecord, box: Box, device: torch.device) -> Tens
     """
     shift = np.random.default_rng((lesion.texture_seed, 1)).integers(0, _TILE, 3)
     noise = _get_tile(device)
-    for axis, part in enumerate(box):
-        kernel = build_grain_kernel(lesion.grain_correlation[axis])
+    kernels = [build_grain_kernel(one) for one in lesion.grain_correlation]
+    for axis, (part, kernel) in enumerate(zip(box, kernels, strict=True)):
         reach = len(kernel) // 2
         index = np.arange(part.start - reach, part.stop + reach) + shift[axis]
         noise = noise.index_select(axis, torch.as_tensor(index % _TILE).to(device))
+    for axis, (part, kernel) in enumerate(zip(box, kernels, strict=True)):
         size = part.stop - part.start
-        if reach:
+        if len(kernel) > 1:
             total = noise.narrow(axis, 0, size) * kernel[0]
             for place in range(1, len(kernel)):
                 total.add_(noise.narrow(axis, place, size), alpha=kernel[place])
