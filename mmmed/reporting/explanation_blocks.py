@@ -255,5 +255,5 @@ def _describe_change(case: RegionExplanation, target: str, index: int) -> str:
     prob = float(case.prob[target][label])
     return (
         f'{case.sequences[index]}. Without it {case.classes[target][label]} has '
-        f'{prob + change:.2f} instead of {prob:.2f}.'
+        f'{prob + change:.3f} instead of {prob:.3f}.'
     )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ from mmmed.visualization.overlay import (
 
 _PANEL_INCH = 1.55
 _ALPHA = 0.4
-_BAR = 0.75
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -93,19 +95,20 @@ def plot_sequence_maps(
         depth: Slice.
     """
     count = 1 + len(maps)
-    figure = create_figure(count * _PANEL_INCH, _PANEL_INCH + 0.55)
-    axes = figure.subplots(1, count, squeeze=False)[0]
+    figure = create_figure(count * _PANEL_INCH, _PANEL_INCH + 0.45)
+    # Bars have a row of their own, so that all pictures have one size.
+    grid = figure.add_gridspec(2, count, height_ratios=(1, 0.05))
+    axes = [figure.add_subplot(grid[0, column]) for column in range(count)]
     _draw_slice(axes[0], sequence, depth)
     total = sequence.image.shape[0]
-    axes[0].set_title(
-        f'slice {depth + 1} of {total}', fontsize=8, fontweight='normal', pad=2
-    )
-    for axis, (title, (values, top, is_signed)) in zip(
-        axes[1:], maps.items(), strict=True
-    ):
-        _draw_slice(axis, sequence, depth, plain=True)
-        _draw_map(figure, axis, _turn(sequence, values[depth]), top, is_signed)
-        axis.set_title(title, fontsize=8, fontweight='normal', pad=2)
+    _set_title(axes[0], f'slice {depth + 1} of {total}')
+    for column, (title, (values, top, is_signed)) in enumerate(maps.items(), 1):
+        _draw_slice(axes[column], sequence, depth, plain=True)
+        turned = _turn(sequence, values[depth])
+        shown = _draw_map(axes[column], turned, top, is_signed)
+        _set_title(axes[column], title)
+        bar = figure.add_subplot(grid[1, column])
+        _draw_bar(figure, shown, bar, max(top, _TINY), is_signed)
     return figure
 
 
@@ -136,7 +139,7 @@ def plot_target_maps(
         _draw_slice(axis, sequence, depth, plain=values is not None)
         if values is not None:
             top = float(np.nanmax(values, initial=0))
-            _draw_map(None, axis, _turn(sequence, values[depth]), top, False)
+            _draw_map(axis, _turn(sequence, values[depth]), top, False)
         axis.set_title(title, fontsize=7, fontweight='normal', pad=2)
     return figure
 
@@ -205,28 +208,31 @@ def _draw_box(axis: Axes, box: NDArray[np.bool_]) -> None:
     axis.add_patch(frame)
 
 
-def _draw_map(
-    figure: Figure | None, axis: Axes, values: NDArray, top: float, is_signed: bool
-) -> None:
+def _draw_map(axis: Axes, values: NDArray, top: float, is_signed: bool) -> AxesImage:
     """A map that hides nothing: the stronger, the less transparent."""
-    top = max(top, 1e-12)
+    top = max(top, _TINY)
     strength = np.clip(np.nan_to_num(np.abs(values)) / top, 0, 1)
-    shown = axis.imshow(
+    return axis.imshow(
         np.nan_to_num(values), cmap='PuOr' if is_signed else 'plasma',
-        vmin=-top if is_signed else 0, vmax=top, alpha=_ALPHA * np.sqrt(strength),
+        vmin=-top if is_signed else 0, vmax=top, alpha=_ALPHA * strength,
         aspect=axis.get_aspect(), interpolation='nearest',
     )  # fmt: skip
-    if figure is None:
-        return
-    bar = figure.colorbar(
-        shown, ax=axis, orientation='horizontal', shrink=_BAR, pad=0.03, aspect=18
-    )
-    bar.solids.set_alpha(1)  # type: ignore[union-attr]
+
+
+def _draw_bar(
+    figure: Figure, shown: AxesImage, axis: Axes, top: float, is_signed: bool
+) -> None:
+    scale = ScalarMappable(shown.norm, shown.cmap)  # without transparency
+    bar = figure.colorbar(scale, cax=axis, orientation='horizontal')
     bar.outline.set_visible(False)  # type: ignore[operator]
     ticks = [-top, 0, top] if is_signed else [0, top]
     bar.set_ticks(ticks, labels=[_format_tick(tick, top) for tick in ticks])
-    bar.ax.tick_params(labelsize=6, length=0)
-    bar.ax.grid(visible=False)
+    axis.tick_params(labelsize=6, length=0)
+    axis.grid(visible=False)
+
+
+def _set_title(axis: Axes, text: str) -> None:
+    axis.set_title(text, fontsize=7.5, fontweight='normal', pad=2)
 
 
 def _format_tick(value: float, top: float) -> str:
