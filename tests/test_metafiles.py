@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parents[1]
 METAFILES = sorted((ROOT / 'projects').glob('*/metafile.yml'))
+_LENGTHS = {'Epochs': 'max_epochs', 'Iterations': 'max_iters'}
 names = [str(p.relative_to(ROOT)) for p in METAFILES]
 
 
@@ -29,5 +30,6 @@ def test_metafile_agrees_with_its_recipes(path):
         facts = model['Metadata']
         assert sum(p.numel() for p in network.parameters()) == facts['Parameters']
         assert config.train_dataloader.batch_size == facts['Batch Size']
-        assert config.train_cfg.max_iters == facts['Iterations']
+        unit = 'Epochs' if 'max_epochs' in config.train_cfg else 'Iterations'
+        assert config.train_cfg[_LENGTHS[unit]] == facts[unit]
         assert config.randomness.seed == facts['Seed']
