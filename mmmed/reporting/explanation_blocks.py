@@ -25,6 +25,8 @@ from mmmed.visualization.saliency_plots import (
 
 _UNKNOWN_MM = 25.0
 _DPI = 130
+# Strongest colour of changes of probability at least.
+_FAINT = 0.1
 
 
 def list_images(case: RegionExplanation) -> list[SequenceImage]:
@@ -126,7 +128,7 @@ def draw_ablation(case: RegionExplanation) -> Plot:
     values = np.where(case.available[:, None], values, np.nan)
     figure = plot_matrix(
         values, case.sequences, names, title='Without a sequence',
-        ylabel='left out', xlabel='target',
+        ylabel='left out', xlabel='target', limit=_choose_limit(values),
     )  # fmt: skip
     caption = (
         'Change of the probability of each predicted class when one sequence is '
@@ -146,11 +148,12 @@ def draw_interventions(case: RegionExplanation) -> Plot | None:
         rows.append(f'{sign} = {case.classes[sign][label]}')
         if label == case.get_label(sign):
             marked.append(place)
+    values = np.stack([change for _, _, change in found])
     figure = plot_matrix(
-        np.stack([change for _, _, change in found]), rows,
-        case.classes[relay.main_target],
+        values, rows, case.classes[relay.main_target],
         title=f'What if? Change of {relay.main_target}',
         ylabel='sign set to', xlabel=relay.main_target, marked=marked,
+        limit=_choose_limit(values),
     )  # fmt: skip
     caption = (
         'Change of the probabilities if one sign were certainly this; bold: what the '
@@ -185,7 +188,7 @@ def draw_attention(case: RegionExplanation) -> Plot | None:
         figure = plot_matrix(
             case.attention, case.attention_names, case.attention_names,
             title='Attention among targets', ylabel='looks', xlabel='at',
-            is_share=True,
+            is_share=True, limit=max(2 / len(case.attention), case.attention.max()),
         )  # fmt: skip
         caption = 'Mean over heads; each row adds up to 1.'
     else:
@@ -242,6 +245,11 @@ def _list_maps(
             if np.isfinite(values).all():
                 hidden[index] = spread_blocks(values, case.blocks, shape)
     return cams, hidden
+
+
+def _choose_limit(values: NDArray) -> float:
+    """Of the colours of changes: what is next to nothing shall look like it."""
+    return max(_find_top(values), _FAINT)
 
 
 def _find_top(values: NDArray) -> float:

@@ -44,7 +44,7 @@ CASE_STYLE = """
 .bar { display: inline-block; height: .7rem; border-radius: .15rem; min-width: 1px;
   background: var(--blue); vertical-align: baseline; margin-right: .4rem; }
 .bars td:last-child { width: 60%; min-width: 9rem; }
-.plots figure img { width: auto; max-width: 100%; }
+.plots figure img, .wide figure img { width: auto; max-width: 100%; }
 """
 
 
@@ -97,7 +97,11 @@ def _list_sections(case: RegionExplanation) -> list[Section]:
             ('branches', 'Each question', render_figures([branches], class_='wide'))
         )
     sections.append(
-        ('sequences', 'What it needs', render_figures([draw_ablation(case)]))
+        (
+            'sequences',
+            'What it needs',
+            render_figures([draw_ablation(case)], class_='wide'),
+        )
     )
     what_if = _render_interventions(case)
     if what_if:
