@@ -21,13 +21,22 @@ def test_a_known_temperature_is_found():
     assert calibration.fit_temperature(3 * logits, truth) == pytest.approx(3, rel=0.03)
 
 
-def test_the_temperature_of_two_cases_by_hand():
-    # One right and one wrong at the same confidence: only a coin fits.
-    assert calibration.fit_temperature([[2, 0], [2, 0]], [0, 1]) > 15
-    # Three right, one wrong: sigmoid(2 / T) = 3 / 4.
-    found = calibration.fit_temperature([[2, 0]] * 4, [0, 0, 0, 1])
-    assert found == pytest.approx(2 / math.log(3), rel=1e-4)
+def test_the_temperature_of_a_few_cases_by_hand():
+    # Half right at the same confidence: only a coin fits.
+    assert calibration.fit_temperature([[2, 0]] * 400, [0, 1] * 200) > 6
+    # Three in four right: sigmoid(2 / T) = 3 / 4.
+    found = calibration.fit_temperature([[2, 0]] * 40_000, [0, 0, 0, 1] * 10_000)
+    assert found == pytest.approx(2 / math.log(3), rel=1e-3)
     assert calibration.fit_temperature([[2, 0]], [-1]) == 1
+
+
+def test_nobody_becomes_certain_because_a_few_cases_were_all_right():
+    logits = [[5.0, 0]] * 24 + [[0, 5.0]] * 24
+    found = calibration.fit_temperature(logits, [0] * 24 + [1] * 24)
+    log_t = np.linspace(-3, 3, 60_001)
+    loss = 48 * np.log1p(np.exp(-5 / np.exp(log_t))) + log_t**2 / (2 * 0.5**2)
+    assert found == pytest.approx(math.exp(log_t[loss.argmin()]), rel=2e-4)
+    assert 0.7 < found < 1
 
 
 def test_labels_stay_and_probabilities_move():
