@@ -16,9 +16,9 @@ from mmmed.registry import TRANSFORMS
 class RandomCropVolume(DrawnTransform):
     """Cut a window out at a random place; within ``mmmed.JointSequences``.
 
-    Required keys: ``img`` (C, Z, Y, X), ``rng``.
+    Required keys: ``img`` (C, Z, Y, X), ``rng``. Optional: ``gt_seg_map`` (Z, Y, X).
 
-    Modified keys: ``img``. Added keys: ``applied``.
+    Modified keys: ``img``, ``gt_seg_map``. Added keys: ``applied``.
 
     Args:
         size: (Z, Y, X) in voxels.
@@ -50,5 +50,6 @@ class RandomCropVolume(DrawnTransform):
             slice(start, start + n)
             for start, n in zip(params['start'], self.size, strict=True)
         )
-        results['img'] = np.ascontiguousarray(results['img'][:, z, y, x])
+        for key in {'img', 'gt_seg_map'} & results.keys():
+            results[key] = np.ascontiguousarray(results[key][..., z, y, x])
         return results

@@ -14,6 +14,7 @@ from mmmed.registry import TRANSFORMS
 ARGUMENTS = {
     'RandomCropSlice': {'size': (17, 13)},
     'LoadVolumePatch': {'size': (8, 9, 10)},
+    'RandomCropVolume': {'size': (8, 9, 10)},
     'WindowVolume': {'low': -21, 'high': 189},
     'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
     'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
@@ -32,6 +33,7 @@ CHANGES = {
 VOLUMES = {
     'LoadVolumePatch',
     'RandomAffineVolume',
+    'RandomCropVolume',
     'RandomFlipVolume',
     'RandomIntensityVolume',
     'RandomMRArtifact',

@@ -35,3 +35,11 @@ def test_every_place_is_possible_and_none_beyond():
         RandomCropVolume((4, 1, 1))({'img': img, 'rng': rng})
     with pytest.raises(ValueError, match='expected'):
         RandomCropVolume((2, 0, 2))
+
+
+def test_labels_are_cut_with_their_image(rng):
+    seg = rng.integers(0, 3, (4, 6, 7)).astype(np.uint8)
+    sample = {'img': seg[None].astype(np.float32), 'gt_seg_map': seg, 'rng': rng}
+    moved = RandomCropVolume((2, 5, 3))(sample)
+    assert moved['gt_seg_map'].shape == (2, 5, 3)
+    np.testing.assert_array_equal(moved['img'][0], moved['gt_seg_map'])
