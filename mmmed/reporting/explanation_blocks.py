@@ -27,6 +27,8 @@ _UNKNOWN_MM = 25.0
 _DPI = 130
 # Strongest colour of changes of probability at least.
 _FAINT = 0.1
+# Maps below this share of the greatest do not choose the slice.
+_WEAK = 0.05
 
 
 def list_images(case: RegionExplanation) -> list[SequenceImage]:
@@ -86,7 +88,14 @@ def draw_sequence_maps(case: RegionExplanation, target: str) -> Iterator[Plot]:
             maps['change when hidden'] = hidden[index], tops[1], True
         if not maps:
             continue
-        depth = choose_slice(shape[0], cams.get(index), hidden.get(index))
+        # Padding has nothing to show, and a weak map no slice of its own.
+        seen = np.ptp(image.image, axis=(1, 2)) > 0
+        strong = [
+            values[index] * seen[:, None, None]
+            for values, top in zip((cams, hidden), tops, strict=True)
+            if index in values and _find_top(values[index]) > _WEAK * top
+        ]
+        depth = choose_slice(shape[0], *strong)
         figure = plot_sequence_maps(image, maps, depth=depth)
         words = _describe_change(case, target, index)
         yield Plot(encode_figure(figure, 'jpg', dpi=_DPI), image.name, words)
