@@ -100,7 +100,7 @@ def tabulate_ensembles(args: argparse.Namespace) -> Iterator[str]:
     for title, folds in groups.items():
         if not folds:
             continue
-        name = FAMILIES.get(title, 'all')
+        name = f'{FAMILIES.get(title, "all")}{len(folds)}'
         found, voted = (
             classify(folds, args.test, args.out / 'ensembles' / f'{name}_{rule}',
                      rule=rule)
@@ -145,6 +145,16 @@ def tabulate_seeds(args: argparse.Namespace) -> Iterator[str]:
             )
 
 
+def to_markdown(lines: Iterator[str]) -> Iterator[str]:
+    """Tables of Markdown; the first line of each is its head."""
+    is_head = True
+    for line in lines:
+        yield f'| {line} |' if line else ''
+        if is_head:
+            yield '|' + ' --- |' * (line.count('|') + 1)
+        is_head = not line
+
+
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -158,7 +168,7 @@ def main() -> int:
     args = parser.parse_args()
     inference.hush_host()
     for tabulate in (tabulate_folds, tabulate_ensembles, tabulate_seeds):
-        print('\n'.join(tabulate(args)), end='\n\n', flush=True)
+        print('\n'.join(to_markdown(tabulate(args))), end='\n\n', flush=True)
     return 0
 
 
