@@ -68,7 +68,7 @@ def render_targets(content: ClassificationFolder) -> list[Child]:
     for place, (name, target) in enumerate(content.targets.items()):
         blocks += [
             element('h3', name, id=f'target-{place}'),
-            render_plots(draw_target(content, name)),
+            element('div', render_plots(draw_target(content, name)), class_='three'),
             element(
                 'details',
                 element('summary', 'Scores of each class, and all of the target'),

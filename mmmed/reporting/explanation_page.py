@@ -44,6 +44,8 @@ CASE_STYLE = """
 .bar { display: inline-block; height: .7rem; border-radius: .15rem; min-width: 1px;
   background: var(--blue); vertical-align: baseline; margin-right: .4rem; }
 .bars td:last-child { width: 60%; min-width: 9rem; }
+.three .plots {
+  grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); }
 .plots figure img, .wide figure img { width: auto; max-width: 100%; }
 """
 
