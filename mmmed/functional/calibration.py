@@ -38,7 +38,8 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> float:
     """Temperature with the lowest negative log-likelihood; the labels stay the same.
 
     The logarithm has a normal prior about 0 with a standard deviation of 0.5: a few
-    cases that are all right would else make every answer certain. Among many cases it weighs nothing.
+    cases that are all right would else make every answer certain. Among many cases it
+    weighs nothing.
 
     Args:
         logits: Of validation cases, shape (n, K).

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmmed.registry import DATASETS, MODELS, TRANSFORMS
-
 KEY = 'classification'
 SCHEMA_VERSION = 1
 # Values that options named "type" may have: class weights of a target of that name.
@@ -74,6 +72,9 @@ def read_description(
 
 
 def _read_entry(entry: Mapping[str, Any]) -> ClassifierDescription:
+    # Exported networks run where the host is not installed.
+    from mmmed.registry import DATASETS, MODELS, TRANSFORMS
+
     targets = {
         str(name): tuple(str(label) for label in labels)
         for name, labels in entry['targets'].items()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmmed.files import hash_json, write_json_atomic
 from mmmed.inference.classifier_models import LoadedClassifier
-from mmmed.registry import DATASETS
 from mmmed.structures.json_file import load_json
 from mmmed.structures.manifest import Manifest
-from mmmed.structures.roi_sample import ROISample
+
+if TYPE_CHECKING:  # the host; exported networks run without it
+    from mmmed.structures.roi_sample import ROISample
 
 FORMAT = 1
 
@@ -77,6 +78,8 @@ def build_dataset(
     Raises:
         ValueError: The folder does not fit the model.
     """
+    from mmmed.registry import DATASETS  # imports the host
+
     description = classifier.description
     shared = [n for n in description.targets if n in manifest.metainfo['targets']]
     config: dict[str, Any] = {
@@ -206,7 +209,7 @@ class _Guarded(Dataset):
 
 
 @torch.inference_mode()
-def _run(model: Any, items: list[Mapping[str, Any]]) -> Iterator[ROISample]:
+def _run(model: Any, items: list[Mapping[str, Any]]) -> Iterator['ROISample']:
     if items:
         batch = {
             'inputs': [item['inputs'] for item in items],
@@ -215,7 +218,7 @@ def _run(model: Any, items: list[Mapping[str, Any]]) -> Iterator[ROISample]:
         yield from model.test_step(batch)
 
 
-def _make_answer(sample: ROISample) -> RegionAnswer | None:
+def _make_answer(sample: 'ROISample') -> RegionAnswer | None:
     logits: dict[str, Tensor] = {
         name: value.double().cpu() for name, value in sample.pred_logits.items()
     }
