@@ -149,6 +149,16 @@ def check_case_names(case_id: Any, patient_id: Any, where: str) -> None:
         raise ValueError(f'{where}: patient_id {patient_id!r} is not a name')
 
 
+def check_volume_split(split: Any, where: str) -> None:
+    """Refuse a side that a case of volumes cannot be on.
+
+    Raises:
+        ValueError: The message names the case.
+    """
+    if split not in VOLUME_SPLITS:
+        raise ValueError(f'{where}: split {split!r}, expected one of {VOLUME_SPLITS}')
+
+
 def check_fold(
     fold: Any, split: str, where: str, *, num_folds: int, folds_on: str
 ) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 from mmmed.structures.grid_rules import check_grid, check_sequence, freeze
 from mmmed.structures.manifest_rules import (
-    VOLUME_SPLITS,
     check_case_names,
     check_fold,
     check_hashes,
     check_relative_path,
+    check_volume_split,
     is_int,
     split_columns,
 )
@@ -160,10 +160,7 @@ class ROICase:
         """
         where = f'data_list[{index}] ({self.case_id!r})'
         check_case_names(self.case_id, self.patient_id, where)
-        if self.split not in VOLUME_SPLITS:
-            raise ValueError(
-                f'{where}: split {self.split!r}, expected one of {VOLUME_SPLITS}'
-            )
+        check_volume_split(self.split, where)
         check_fold(self.fold, self.split, where, num_folds=num_folds, folds_on=folds_on)
         check_val_of(self.val_of, self.fold, where, num_folds=num_folds)
         self._check_files(where)

@@ -4,7 +4,7 @@ Not here: any particular transform.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,30 @@ def draw_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 def draw_log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """One number from [low, high), every ratio equally likely."""
     return low * (high / low) ** rng.random()
+
+
+def check_probs(probs: Mapping[str, float]) -> dict[str, float]:
+    """Probability of each step of a transform, as given.
+
+    Raises:
+        ValueError: One is none; the message calls it ``<name>_prob``.
+    """
+    for name, value in probs.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f'{name}_prob is {value}, expected a probability')
+    return dict(probs)
+
+
+def draw_steps(rng: np.random.Generator, probs: Mapping[str, float]) -> dict[str, bool]:
+    """Which steps of a transform happen.
+
+    Always as many numbers, so that one probability does not shift the others.
+    """
+    chances = rng.random(len(probs))
+    return {
+        name: bool(chance < prob)
+        for (name, prob), chance in zip(probs.items(), chances, strict=True)
+    }
 
 
 def check_range(

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmmed.datasets.transforms.base import DrawnTransform, check_range, draw_uniform
+from mmmed.datasets.transforms.base import (
+    DrawnTransform,
+    check_probs,
+    check_range,
+    draw_steps,
+    draw_uniform,
+)
 from mmmed.functional.mr_artifacts import MRArtifacts, apply_artifacts
 from mmmed.functional.volume_intensity import (
     NOISE_BANK_SIZE,
@@ -68,24 +74,18 @@ class RandomMRArtifact(DrawnTransform):
         self.shift = check_range('shift', shift, low=0, high=100)
         self.moved_share = check_range('moved_share', moved_share, low=0, high=1)
         self.noise_std = check_range('noise_std', noise_std, low=0, high=1e6)
-        self.probs = {
-            'bias': bias_prob,
-            'ghost': ghost_prob,
-            'motion': motion_prob,
-            'noise': noise_prob,
-        }
-        for name, value in self.probs.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f'{name}_prob is {value}, expected a probability')
+        self.probs = check_probs(
+            {
+                'bias': bias_prob,
+                'ghost': ghost_prob,
+                'motion': motion_prob,
+                'noise': noise_prob,
+            }
+        )
 
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
         """Arguments of ``MRArtifacts``, and the noise."""
-        # Always as many numbers, so that one probability does not shift the others.
-        chances = rng.random(len(self.probs))
-        is_on = {
-            name: bool(chance < prob)
-            for (name, prob), chance in zip(self.probs.items(), chances, strict=True)
-        }
+        is_on = draw_steps(rng, self.probs)
         std = draw_uniform(rng, *self.bias)
         knots = rng.standard_normal(27)
         ghosts = int(rng.integers(int(self.ghosts[0]), int(self.ghosts[1]) + 1))

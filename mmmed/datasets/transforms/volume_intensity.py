@@ -12,8 +12,10 @@ import torch
 
 from mmmed.datasets.transforms.base import (
     DrawnTransform,
+    check_probs,
     check_range,
     draw_log_uniform,
+    draw_steps,
     draw_uniform,
 )
 from mmmed.datasets.transforms.volume_pending import has_pending
@@ -79,25 +81,19 @@ class RandomIntensityVolume(DrawnTransform):
         self.noise_std = check_range('noise_std', noise_std, low=0, high=1e6)
         self.blur = check_range('blur', blur, low=0, high=100)
         self.zoom = check_range('zoom', zoom, low=0.01, high=1)
-        self.probs = {
-            'gain': gain_prob,
-            'gamma': gamma_prob,
-            'noise': noise_prob,
-            'blur': blur_prob,
-            'zoom': zoom_prob,
-        }
-        for name, value in self.probs.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f'{name}_prob is {value}, expected a probability')
+        self.probs = check_probs(
+            {
+                'gain': gain_prob,
+                'gamma': gamma_prob,
+                'noise': noise_prob,
+                'blur': blur_prob,
+                'zoom': zoom_prob,
+            }
+        )
 
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
         """Arguments of :class:`~mmmed.functional.volume_intensity.IntensityChange`."""
-        # Always as many numbers, so that one probability does not shift the others.
-        chances = rng.random(len(self.probs))
-        is_on = {
-            name: chance < prob
-            for (name, prob), chance in zip(self.probs.items(), chances, strict=True)
-        }
+        is_on = draw_steps(rng, self.probs)
         gain = draw_log_uniform(rng, *self.gain)
         offset = draw_uniform(rng, *self.offset)
         gamma = draw_log_uniform(rng, *self.gamma)
