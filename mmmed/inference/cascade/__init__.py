@@ -2,6 +2,8 @@
 
 from .cascade import Cascade as Cascade
 from .cascade import CascadeResult as CascadeResult
+from .lesion_analysis import LesionAnalysis as LesionAnalysis
+from .lesion_analysis import analyze_lesions as analyze_lesions
 from .settings import ON_REJECT as ON_REJECT
 from .settings import AnatomySettings as AnatomySettings
 from .settings import CascadeSettings as CascadeSettings

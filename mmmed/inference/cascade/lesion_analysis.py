@@ -196,7 +196,9 @@ def analyze_lesions(
         affine=grid.grid @ _shift(start),
         connectivity=connectivity,
     )
-    extent, depths = _trace_cord(None if cord is None else cord[box], grid.spacing)
+    extent, depths = None, np.zeros((2, lesion[box].shape[0]))
+    if cord is not None:
+        extent, depths = _trace_cord(cord[box], grid.spacing)
     image = volume.array if volume.array.ndim == 3 else None
     values = None if image is None else _turn(image, volume, 'image')[box]
     prob = None if confidence is None else _turn(confidence, volume, 'confidence')[box]
@@ -248,15 +250,12 @@ def _shift(start: Sequence[int]) -> NDArray[np.float64]:
 
 
 def _trace_cord(
-    cord: NDArray[np.bool_] | None, spacing: Sequence[float]
-) -> tuple[CordExtent | None, NDArray[np.float64]]:
+    cord: NDArray[np.bool_], spacing: Sequence[float]
+) -> tuple[CordExtent, NDArray[np.float64]]:
     """The cord, and how deep below its top each slice begins and ends, shape (2, Z).
 
     Steps follow the cord, as lengths of lesions do. Slices above it have a depth of 0.
     """
-    if cord is None:
-        # Large enough for any slice of the box; nothing is known to measure from.
-        return None, np.zeros((2, 1 << 16))
     line = find_centerline(cord, spacing)
     steps = np.where(line.areas > 0, spacing[0] / line.cosines, 0.0)
     ends = steps[::-1].cumsum()[::-1]
@@ -273,7 +272,7 @@ def _trace_cord(
 
 
 def _place(
-    back: NDArray[np.float64], place_mm: Sequence[float]
+    back: NDArray[np.floating], place_mm: Sequence[float]
 ) -> tuple[float, float, float]:
     """Voxel in the order of the file, x first."""
     z, y, x = (float(v) for v in (back @ (*place_mm, 1.0))[:3])
