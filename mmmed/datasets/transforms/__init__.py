@@ -1,6 +1,7 @@
 """Transforms of the pipeline: random only through ``results['rng']``."""
 
 from .cropping import RandomCropSlice as RandomCropSlice
+from .fit_slice import FitSlice as FitSlice
 from .formatting import PackMedInputs as PackMedInputs
 from .intensity import RandomIntensity as RandomIntensity
 from .loading import LoadSlice as LoadSlice
@@ -13,6 +14,7 @@ from .roi_loading import SelectROISlices as SelectROISlices
 from .roi_packing import PackROISequences as PackROISequences
 from .roi_sequences import EachSequence as EachSequence
 from .roi_sequences import JointSequences as JointSequences
+from .slice_targets import PackSliceTargets as PackSliceTargets
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
 from .synthesize_lesions import SynthesizeLesions as SynthesizeLesions
@@ -27,3 +29,4 @@ from .volume_slice import LoadVolumeSlice as LoadVolumeSlice
 from .volume_spatial import RandomAffineVolume as RandomAffineVolume
 from .volume_spatial import RandomFlipVolume as RandomFlipVolume
 from .volume_spatial import WarpVolume as WarpVolume
+from .window_slice import WindowSlice as WindowSlice

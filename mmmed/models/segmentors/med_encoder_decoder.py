@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmmed.functional.probabilities import activate_logits, assign_labels
+from mmmed.functional.slice_fit import remove_margins
 from mmmed.functional.sliding_window import predict_by_windows
 from mmmed.functional.tiling import compute_gaussian_weights
 from mmmed.registry import MODELS
@@ -38,8 +39,9 @@ class MedEncoderDecoder(EncoderDecoder):
     - ``seg_probs``: probabilities, (K, Y, X), if ``keep_probabilities``;
 
     on the grid of ``ori_shape``: margins in ``img_padding_size`` (left, right, top,
-    bottom, of the image as it was fed) are cut away, then the flip is undone, then the
-    logits are resized bilinearly.
+    bottom, of the image as it was fed) are cut away, and where they are negative
+    (``mmmed.FitSlice`` cut the image) background is put back; then the flip is undone,
+    then the logits are resized bilinearly.
 
     Args:
         test_cfg: How to infer. ``mode``: ``'whole'`` or ``'slide'``. ``size_divisor``
@@ -150,8 +152,7 @@ class MedEncoderDecoder(EncoderDecoder):
         left, right, top, bottom = meta.get(
             'img_padding_size', meta.get('padding_size', (0, 0, 0, 0))
         )
-        height, width = logits.shape[2:]
-        logits = logits[..., top : height - bottom, left : width - right]
+        logits = remove_margins(logits, (left, right, top, bottom))
         if meta.get('flip'):
             logits = logits.flip(_find_flipped_axes(meta.get('flip_direction')))
         size = tuple(meta.get('ori_shape', logits.shape[2:]))[:2]
