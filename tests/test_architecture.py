@@ -29,7 +29,7 @@ MAY_IMPORT = {
         'registry', 'io', 'functional', 'structures', 'synthesis', 'files', 'progress',
     },
     'datasets': {'registry', 'io', 'functional', 'structures', 'files', 'synthesis'},
-    'models': {'registry', 'functional', 'structures'},
+    'models': {'registry', 'functional', 'structures', 'checkpoint'},
     'visualization': {'registry', 'functional', 'structures'},
     'evaluation': {
         'registry', 'io', 'functional', 'structures', 'files', 'version', 'progress',

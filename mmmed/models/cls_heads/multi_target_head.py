@@ -37,6 +37,9 @@ class MultiTargetHead(BaseModule):
         weighting: ``'fixed'``: the losses are added. ``'uncertainty'``: each is divided
             by a learnt variance, exp(-s) L + s / 2 with s = 0 at first.
         dropout: Share of features dropped in training.
+        batch_norm: Whether every target normalises the features over the batch before
+            its linear layer, 2 D more weights each, as heads of EfficientViT and
+            RepViT do. Training then takes batches of two or more.
         init_cfg: As in the host.
 
     Raises:
@@ -55,6 +58,7 @@ class MultiTargetHead(BaseModule):
         target_weight: Mapping[str, float] | None = None,
         weighting: str = 'fixed',
         dropout: float = 0.0,
+        batch_norm: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -67,6 +71,9 @@ class MultiTargetHead(BaseModule):
         self.ranks = {name: rank for rank, name in enumerate(sorted(targets))}
         self.fcs = nn.ModuleList(
             nn.Linear(in_channels, targets[name]) for name in self.ranks
+        )
+        self.norms = nn.ModuleList(
+            nn.BatchNorm1d(in_channels) for _ in (self.ranks if batch_norm else ())
         )
         self.dropout = nn.Dropout(dropout)
         # Names with a dot are no names of modules, so a list, in the order of targets.
@@ -110,13 +117,17 @@ class MultiTargetHead(BaseModule):
 
     def forward(self, features: Tensor) -> Logits:
         """Logits (N, K_t) by target."""
-        features = self.dropout(self._check(features))
-        return {
-            name: self.fcs[self.ranks[name]](
-                features if features.ndim == 2 else features[:, index]
-            )
-            for index, name in enumerate(self.targets)
-        }
+        features = self._check(features)
+        if not self.norms:
+            features = self.dropout(features)
+        logits = {}
+        for index, name in enumerate(self.targets):
+            own = features if features.ndim == 2 else features[:, index]
+            rank = self.ranks[name]
+            if self.norms:  # what is dropped is no part of the statistics
+                own = self.dropout(self.norms[rank](own))
+            logits[name] = self.fcs[rank](own)
+        return logits
 
     def loss(
         self, features: Tensor, data_samples: Sequence[ROISample]

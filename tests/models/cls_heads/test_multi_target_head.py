@@ -141,3 +141,27 @@ def test_weights_find_their_target_in_any_order():
     expected = head(tokens)
     for name, logits in other(tokens.flip(1)).items():
         assert torch.equal(logits, expected[name])
+
+
+def test_batch_norm_is_one_of_each_target_and_comes_first():
+    head = build(batch_norm=True, targets={'mvi': 2, 'type': 3})
+    plain = build(targets={'mvi': 2, 'type': 3})
+    assert count(head) - count(plain) == 2 * 2 * 4
+    features = torch.tensor([[1.0, 0, 0, 0], [3.0, 0, 0, 0]])
+    with torch.no_grad():
+        head.fcs[head.ranks['mvi']].weight[1, 0] = 1
+        head.norms[head.ranks['mvi']].weight.mul_(2)
+        bias = head.fcs[head.ranks['mvi']].bias
+        logits = head(features)  # 1 and 3 become -1 and 1, times 2
+        torch.testing.assert_close(
+            logits['mvi'][:, 1] - bias[1], torch.tensor([-2.0, 2.0]), atol=1e-4, rtol=0
+        )
+        head.eval()
+        single = head(features[:1])['mvi'][0, 1] - bias[1]
+    # Running mean 0.1 * 2, running variance 0.9 + 0.1 * 2.
+    assert single.item() == pytest.approx(2 * (1 - 0.2) / math.sqrt(1.1), rel=1e-4)
+    assert not any('norm' in name for name in plain.state_dict())
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
