@@ -4,6 +4,7 @@ Examples:
     python tools/make_phantom.py head-ct /tmp/raw --patients 12 --slices 8 --size 256
     python tools/make_phantom.py abdomen /tmp/raw --patients 4 --layout msd-liver
     python tools/make_phantom.py lesions /tmp/raw --patients 60 --missing-sequences 0.25
+    python tools/make_phantom.py spine /tmp/raw --patients 6 --lesions 3
 
 Exit codes: 0 done, 2 the call is wrong or the folder cannot be written, 130
 interrupted.

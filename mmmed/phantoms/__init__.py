@@ -13,3 +13,6 @@ from .head_ct import make_head as make_head
 from .lesion_raw import LesionPhantom as LesionPhantom
 from .lesion_raw import make_lesion_cohort as make_lesion_cohort
 from .lesion_raw import write_lesion_raw as write_lesion_raw
+from .spine_raw import SpinePhantom as SpinePhantom
+from .spine_raw import make_spine_cohort as make_spine_cohort
+from .spine_raw import write_spine_raw as write_spine_raw

@@ -19,6 +19,11 @@ from mmmed.phantoms.lesion_raw import (
     write_lesion_raw,
 )
 from mmmed.phantoms.lesion_signs import SEQUENCES
+from mmmed.phantoms.spine_anatomy import REGIONS
+from mmmed.phantoms.spine_image import SEQUENCES as SPINE_SEQUENCES
+from mmmed.phantoms.spine_raw import SIZE as SPINE_SIZE
+from mmmed.phantoms.spine_raw import SPACING as SPINE_SPACING
+from mmmed.phantoms.spine_raw import make_spine_cohort, write_spine_raw
 
 _RELEASES = {'jpeg': write_jpeg_release, 'nifti': write_nifti_release}
 _Show = Callable[[Iterable[Any]], Iterable[Any]]
@@ -99,6 +104,32 @@ def _write_lesions(options: Mapping[str, Any], show: _Show) -> int:
     return write_lesion_raw(options['out'], show(cohort), options['layout'])
 
 
+def _add_spine(add: Callable[..., Any]) -> None:
+    for name, known in (('regions', tuple(REGIONS)), ('sequences', SPINE_SEQUENCES)):
+        text = f'some of {" ".join(known)} (all)'
+        many: dict[str, Any] = {'nargs': '+', 'metavar': 'NAME'}
+        add(f'--{name}', default=known, help=text, **many)
+    triple: dict[str, Any] = {'nargs': 3, 'metavar': ('Z', 'Y', 'X')}
+    text = f'voxels of T1w and T2w ({" ".join(map(str, SPINE_SIZE))})'
+    add('--size', type=int, default=SPINE_SIZE, help=text, **triple)
+    _add_spacing(add, SPINE_SPACING)
+    add('--lesions', type=int, default=0, help='largest number of a patient (0)')
+    add('--noise', type=float, default=0.04, help='share of the signal (0.04)')
+    text = 'also canal, grey matter and vertebral levels'
+    add('--extras', action='store_true', help=text)
+
+
+def _write_spine(options: Mapping[str, Any], show: _Show) -> int:
+    names = ('regions', 'sequences', 'lesions', 'noise', 'seed')
+    cohort = make_spine_cohort(
+        options['patients'],
+        shape=options['size'],
+        spacing=options['spacing_mm'],
+        **{name: options[name] for name in names},
+    )
+    return write_spine_raw(options['out'], show(cohort), extras=options['extras'])
+
+
 def _add_spacing(add: Callable[..., Any], default: tuple[float, ...]) -> None:
     text = f'voxel size ({" ".join(map(str, default))})'
     add(
@@ -123,5 +154,11 @@ SUBJECTS = {
         'lesions',
         _add_lesions,
         _write_lesions,
+    ),
+    'spine': Subject(
+        'spinal cord MRI in three regions and sequences (Spine Generic)',
+        'images',
+        _add_spine,
+        _write_spine,
     ),
 }
