@@ -103,9 +103,11 @@ def test_files_have_the_layout_orientations_and_codes(raw, cohort):
             volume.reorient().array, patient.images[sequence].image
         )
         assert volume.reorient().spacing == pytest.approx(patient.spacings[sequence])
-        assert (labels / f'{patient.name}_{sequence}_label-lesion.nii.gz').is_file()
+        assert (labels / f'{patient.name}_{sequence}_label-lesion_seg.nii.gz').is_file()
     assert seen == {'PSR', 'RAS', 'LAS'}
     assert codes == {(2, 1), (1, 1), (0, 1)}
+    table = (raw / 'targets.csv').read_text().split()
+    assert table[:2] == ['path,location', 'sub-cervical01,cervical']
     with (raw / 'participants.tsv').open() as stream:
         rows = list(csv.DictReader(stream, delimiter='\t'))
     assert [row['region'] for row in rows] == ['cervical', 'thoracic', 'lumbar']
