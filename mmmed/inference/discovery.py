@@ -88,9 +88,9 @@ def find_scans(source: str | Path, *, leave_out: Path | None = None) -> list[Sca
         raise FileNotFoundError(f'input {source} does not exist')
     if source.is_file():
         kind = find_suffix(source)
-        name = _make_id(source.name[: -len(kind)])
+        name = make_safe_name(source.name[: -len(kind)])
         return [ScanCase(name, source, kind)]
-    files = sorted(_walk(source, leave_out), key=os.fsencode)
+    files = sorted(walk_files(source, leave_out), key=os.fsencode)
     kinds = [_find_kind(path.name) for path in files]
     found: list[tuple[Path, str, DicomSeries | None]] = [
         (path, kind, None)
@@ -99,7 +99,7 @@ def find_scans(source: str | Path, *, leave_out: Path | None = None) -> list[Sca
     ]
     reasons = ''
     if any(
-        kind == '.dcm' or (kind == '' and _has_dicom_mark(path))
+        kind == '.dcm' or (kind == '' and has_dicom_mark(path))
         for path, kind in zip(files, kinds, strict=True)
     ):
         series, reasons = _find_series(source, leave_out)
@@ -129,7 +129,13 @@ def select_part(
     return list(cases[part_id::num_parts])
 
 
-def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+def walk_files(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    """Files below a folder, in no order; hidden ones and links to folders are not.
+
+    Args:
+        folder: Where to search.
+        leave_out: Folder within it that is not searched.
+    """
     excluded = leave_out.resolve() if leave_out else None
     for name, folders, files in os.walk(folder):
         here = Path(name)
@@ -148,7 +154,8 @@ def _find_kind(name: str) -> str:
         return ''
 
 
-def _has_dicom_mark(path: Path) -> bool:
+def has_dicom_mark(path: Path) -> bool:
+    """Whether a file says at its byte 128 that it is DICOM."""
     try:
         with open(path, 'rb') as stream:
             return stream.read(132)[128:] == b'DICM'
@@ -210,10 +217,17 @@ def _name_case(path: Path, kind: str, root: Path) -> str:
     parts = list(relative.parts) or [root.resolve().name]
     suffix = kind if kind != DICOM else _find_kind(parts[-1]) if path.is_file() else ''
     parts[-1] = parts[-1][: len(parts[-1]) - len(suffix)]
-    return _make_id('_'.join(parts), os.fsencode(relative))
+    return make_safe_name('_'.join(parts), os.fsencode(relative))
 
 
-def _make_id(text: str, place: bytes = b'') -> str:
+def make_safe_name(text: str, place: bytes = b'') -> str:
+    """A text as the name of a file or folder that is safe everywhere.
+
+    Args:
+        text: Unusual characters of it become ``%XX``.
+        place: What tells this text from another that is as long and starts alike;
+            the text itself if empty.
+    """
     name = _escape(text) or '%00'
     if len(name.encode()) > _LONGEST_ID:
         head = name.encode()[: _LONGEST_ID - 9].decode(errors='ignore')
