@@ -9,3 +9,4 @@ from .findings import Finding as Finding
 from .findings import InputError as InputError
 from .lesion_rois import LesionROIPreparer as LesionROIPreparer
 from .liver import LiverPreparer as LiverPreparer
+from .spine import SpinePreparer as SpinePreparer
