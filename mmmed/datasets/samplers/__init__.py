@@ -4,3 +4,4 @@ from .distribution_batch_sampler import (
     DistributionBatchSampler as DistributionBatchSampler,
 )
 from .foreground_sampler import ForegroundSampler as ForegroundSampler
+from .weighted_class_sampler import WeightedClassSampler as WeightedClassSampler

@@ -3,15 +3,13 @@
 Not here: what is done with a sample, or how batches of it are collated.
 """
 
-from collections.abc import Iterator, Sized
+from collections.abc import Sized
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
-from mmengine.dist import get_dist_info, sync_random_seed
-from torch.utils.data import Sampler
 
-from mmmed.datasets.draw import Draw
+from mmmed.datasets.samplers.stream_sampler import StreamSampler
 from mmmed.registry import DATA_SAMPLERS
 
 # First word after the seed of every permutation: streams that must not be equal.
@@ -19,13 +17,11 @@ _ALL, _POSITIVE, _NEGATIVE, _ORDER = range(4)
 
 
 @DATA_SAMPLERS.register_module()
-class ForegroundSampler(Sampler):
+class ForegroundSampler(StreamSampler):
     """Stream of dataset indices in which rare positive cases are frequent.
 
-    The stream is one for all ranks and a pure function of seed and position: rank r
-    of W takes the positions p with p % W == r, so W local batches of B samples are
-    together the batch of B * W samples of a single process, and a run continues at
-    any position without loading what came before.
+    The stream is one for all ranks and a pure function of seed and position; see
+    :class:`~mmmed.datasets.samplers.stream_sampler.StreamSampler`.
 
     The share is taken as the nearest fraction a/b with b <= 64. Every block of b
     positions (counted from 0) holds exactly a positives in random order; any n
@@ -39,17 +35,8 @@ class ForegroundSampler(Sampler):
             is positive; MMEngine's wrappers of one pass it on.
         positive_share: Share of positives in the stream, in (0, 1); None to shuffle
             all cases together, every case once per ``len(dataset)`` positions.
-        epoch_length: None for an endless stream (iteration-based training). A number
-            of positions of all ranks per epoch for epoch-based training; epoch e
-            begins at position e * epoch_length. Where W does not divide it, up to
-            W - 1 positions are drawn again in the next epoch. ``'dataset'`` is the
-            number of cases.
-        seed: Seed of the stream, >= 0; None for a random one, equal on all ranks.
-            MMEngine fills in the runner's.
-
-    Attributes:
-        start: Position at which iteration begins; to resume after i iterations of
-            local batch size B, set it to i * B * W.
+        epoch_length: As of the base class.
+        seed: As of the base class.
 
     Raises:
         ValueError: The share is outside (0, 1), or there is no positive or no
@@ -63,64 +50,20 @@ class ForegroundSampler(Sampler):
         epoch_length: int | Literal['dataset'] | None = None,
         seed: int | None = None,
     ) -> None:
-        if epoch_length == 'dataset':
-            epoch_length = len(dataset)
-        if epoch_length is not None and epoch_length < 1:
-            raise ValueError(f'epoch_length is {epoch_length}, expected >= 1 or None')
-        self.rank, self.world_size = get_dist_info()
-        self.dataset = dataset
-        self.size = len(dataset)
-        self.epoch_length = epoch_length
-        self.seed = sync_random_seed() if seed is None else seed
-        self.start = 0
+        super().__init__(dataset, epoch_length, seed)
         self.share = _as_fraction(positive_share)
         self._pools = self._build_pools()
-        self._permutations: dict[int, tuple[int, np.ndarray]] = {}
 
-    def __iter__(self) -> Iterator[Draw]:
-        """Draws of this rank from ``start`` on, to the end of the epoch if any."""
-        position = self.start + self.rank
-        end = None
-        if self.epoch_length is not None:
-            epoch_start = self.start // self.epoch_length * self.epoch_length
-            end = epoch_start + len(self) * self.world_size
-        while end is None or position < end:
-            yield self.draw_at(position)
-            position += self.world_size
-
-    def __len__(self) -> int:
-        """Draws of this rank in an epoch; the dataset's size if the stream is endless.
-
-        The host's ``InfiniteSampler`` answers likewise.
-        """
-        if self.epoch_length is None:
-            return self.size
-        return -(-self.epoch_length // self.world_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Move to the start of an epoch; without effect on an endless stream."""
-        if self.epoch_length is not None:
-            self.start = epoch * self.epoch_length
-
-    def skip_to(self, position: int) -> None:
-        """Begin the next iteration at this position of the stream of all ranks."""
-        if position < 0:
-            raise ValueError(f'position is {position}, expected >= 0')
-        self.start = position
-
-    def draw_at(self, position: int) -> Draw:
-        """The draw at a position of the stream of all ranks."""
+    def find_index(self, position: int) -> int:
+        """Case at a position of the stream."""
         pool, rank_in_pool = _ALL, position
         if self.share is not None:
             pool, rank_in_pool = self._locate(position, self.share)
         indices = self._pools[pool]
         cycle, place = divmod(rank_in_pool, len(indices))
-        index = indices[self._permute(pool, cycle, len(indices))[place]]
-        return Draw(int(index), position, self.seed)
+        return int(indices[self._permute(pool, cycle, len(indices))[place]])
 
     def _build_pools(self) -> dict[int, np.ndarray]:
-        if self.size == 0:
-            raise ValueError('the dataset is empty, there is nothing to sample')
         if self.share is None:
             return {_ALL: np.arange(self.size)}
         positive = _find_positive(self.dataset)
@@ -144,16 +87,6 @@ class ForegroundSampler(Sampler):
         if is_positive[offset]:
             return _POSITIVE, block * positives + before
         return _NEGATIVE, block * (size - positives) + offset - before
-
-    def _permute(self, kind: int, cycle: int, size: int) -> np.ndarray:
-        # Positions are asked for in order, so the last permutation is enough.
-        if self._permutations.get(kind, (-1,))[0] != cycle:
-            key = np.random.SeedSequence((self.seed, kind, cycle))
-            self._permutations[kind] = (
-                cycle,
-                np.random.default_rng(key).permutation(size),
-            )
-        return self._permutations[kind][1]
 
 
 def _as_fraction(share: float | None) -> Fraction | None:

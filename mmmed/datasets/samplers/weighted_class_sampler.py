@@ -1,0 +1,87 @@
+"""WeightedClassSampler: classes of one target come equally often.
+
+Not here: weights of classes in a loss (``mmmed.ClassBalanceHook``).
+"""
+
+from collections.abc import Sized
+from typing import Any, Literal
+
+import numpy as np
+
+from mmmed.datasets.samplers.stream_sampler import StreamSampler
+from mmmed.registry import DATA_SAMPLERS
+
+# First word after the seed of every permutation: order of classes, then one a class.
+_ORDER = 0
+
+
+@DATA_SAMPLERS.register_module()
+class WeightedClassSampler(StreamSampler):
+    """Stream in which every class of a target is as frequent as any other.
+
+    What torch's ``WeightedRandomSampler`` with weights of 1 / (cases of the class)
+    gives on average holds here for every stretch: each block of K positions (counted
+    from 0), K the classes that there are, has each class once, in random order; of
+    n positions a class has n / K, give or take less than two. Within a class every case
+    is drawn once before any is drawn again. Cases without a label of the target are
+    left out.
+
+    The stream is one for all ranks and a pure function of seed and position; see
+    :class:`~mmmed.datasets.samplers.stream_sampler.StreamSampler`. An epoch is as long
+    as with shuffling, so frequent classes are not seen as a whole in one.
+
+    Args:
+        dataset: Its ``get_labels(target)``, or the ``targets`` of its entries, tell
+            the classes; MMEngine's wrappers of one pass the latter on.
+        target: Name of the target.
+        epoch_length: As of the base class.
+        seed: As of the base class.
+
+    Attributes:
+        classes: Class numbers that there are, ascending.
+
+    Raises:
+        ValueError: Nobody has a label of the target, or the dataset has no targets.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        target: str,
+        epoch_length: int | Literal['dataset'] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(dataset, epoch_length, seed)
+        self.target = target
+        labels = _read_labels(dataset, target)
+        self.classes: list[int] = np.unique(labels[labels >= 0]).tolist()
+        if not self.classes:
+            raise ValueError(
+                f'no case of the dataset has a label of {target!r}; sample without '
+                'classes, or correct the name'
+            )
+        self._pools = [np.flatnonzero(labels == label) for label in self.classes]
+
+    def find_index(self, position: int) -> int:
+        """Case at a position of the stream."""
+        count = len(self.classes)
+        block, offset = divmod(position, count)
+        rank = int(self._permute(_ORDER, block, count)[offset])
+        pool = self._pools[rank]
+        # Every block takes one of each class, so a class has come as often as blocks.
+        cycle, place = divmod(block, len(pool))
+        return int(pool[self._permute(1 + rank, cycle, len(pool))[place]])
+
+
+def _read_labels(dataset: Any, target: str) -> np.ndarray:
+    """Class of every case, shape (len(dataset),), -1 where nobody knows it."""
+    if hasattr(dataset, 'get_labels'):
+        return np.asarray(dataset.get_labels(target), np.int64)
+    try:
+        entries = (dataset.get_data_info(i) for i in range(len(dataset)))
+        return np.array([entry['targets'][target] for entry in entries], np.int64)
+    except (AttributeError, KeyError) as error:
+        raise ValueError(
+            f'{type(dataset).__name__} has no target {target!r}; use a dataset of '
+            "mmmed for classification, whose entries have 'targets'"
+        ) from error
