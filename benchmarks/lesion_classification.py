@@ -123,12 +123,9 @@ def tabulate_seeds(args: argparse.Namespace) -> Iterator[str]:
     for title, family in FAMILIES.items():
         models = [
             args.runs / f'{family}{NAME}' / 'fold0',
-            *(args.seeds / f'{family.split("_")[0]}_seed{s}' / 'fold0'
-              for s in SEEDS[1:]),
-        ]  # fmt: skip
-        if family.endswith('early') or not all(
-            list(m.glob('evaluation/*/summary.json')) for m in models
-        ):
+            *(args.seeds / f'{family}_seed{s}' / 'fold0' for s in SEEDS[1:]),
+        ]
+        if not all(list(m.glob('evaluation/*/summary.json')) for m in models):
             continue
         for kind, data in (('all', args.test), ('a quarter missing', args.missing)):
             found = [

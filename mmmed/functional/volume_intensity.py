@@ -49,6 +49,12 @@ class IntensityChange:
         """Whether no detail is lost."""
         return min(self.zoom) == 1 and max(self.blur) == 0
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing happens."""
+        linear = self.gain == 1 and self.offset == 0 and self.gamma == 1
+        return linear and self.noise_std == 0 and self.is_sharp
+
 
 def change_intensity(img: Tensor, changes: Sequence[IntensityChange]) -> Tensor:
     """Apply one change to each volume of a batch.

@@ -66,7 +66,7 @@ class JointSequences(_Wrapper):
         stack = img if kept.all() else img[kept]
         moved, applied = self._run(results, stack.reshape(-1, *stack.shape[2:]))
         if moved.shape[1:] == img.shape[2:] and kept.all():
-            results['img'] = np.ascontiguousarray(moved).reshape(img.shape)
+            results['img'] = moved.reshape(img.shape)
         else:
             whole = np.zeros((*img.shape[:2], *moved.shape[1:]), np.float32)
             whole[kept] = moved.reshape(*stack.shape[:2], *moved.shape[1:])
@@ -96,13 +96,19 @@ class EachSequence(_Wrapper):
 
     def transform(self, results: dict) -> dict:
         """Transform one sample; the host calls this."""
-        img = results['img'].copy()  # transforms never write into what they are given
+        given = results['img']
+        # Transforms never write into what they are given, and mirrored arrays become
+        # contiguous here: one copy serves both.
+        img = np.empty(given.shape, given.dtype)
         records = list(results.get('applied', []))
-        for index in np.flatnonzero(results['available']).tolist():
-            part, applied = self._run(results, img[index, :1])
-            if part.shape != img[index, :1].shape:
+        for index, is_there in enumerate(results['available'].tolist()):
+            img[index, is_there:] = given[index, is_there:]
+            if not is_there:
+                continue
+            part, applied = self._run(results, given[index, :1])
+            if part.shape != given[index, :1].shape:
                 raise ValueError(
-                    f'{type(self).__name__} has changed {img[index, :1].shape} to '
+                    f'{type(self).__name__} has changed {given[index, :1].shape} to '
                     f'{part.shape}; put geometry into mmmed.JointSequences'
                 )
             img[index, :1] = part

@@ -121,6 +121,8 @@ class RandomIntensityVolume(DrawnTransform):
         if has_pending(results):
             results['pending_intensity'] = change
             return results
+        if change.is_identity:
+            return results
         img = torch.from_numpy(np.require(results['img'], requirements=['C', 'W']))
         results['img'] = change_intensity(img[None], [change])[0].numpy()
         return results
