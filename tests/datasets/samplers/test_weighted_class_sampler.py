@@ -38,9 +38,9 @@ class Listed(BaseDataset):
         return [{'targets': {'cord': label}} for label in self.labels]
 
 
-def make(dataset=None, **options):
+def make(dataset=Cases(), **options):  # noqa: B008
     options = {'target': 'cord', 'seed': 7, **options}
-    config = {'type': 'mmmed.WeightedClassSampler', 'dataset': dataset or Cases()}
+    config = {'type': 'mmmed.WeightedClassSampler', 'dataset': dataset}
     return DATA_SAMPLERS.build({**config, **options})
 
 
