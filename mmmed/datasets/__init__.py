@@ -11,6 +11,7 @@ from .mixed_dataset import MixedDataset as MixedDataset
 from .roi_dataset import MultiSequenceROIDataset as MultiSequenceROIDataset
 from .samplers import DistributionBatchSampler as DistributionBatchSampler
 from .samplers import ForegroundSampler as ForegroundSampler
+from .spine import SpineDataset as SpineDataset
 from .transforms import AddROIBox as AddROIBox
 from .transforms import EachSequence as EachSequence
 from .transforms import JointSequences as JointSequences

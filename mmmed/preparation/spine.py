@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmmed.files import hash_json
 from mmmed.preparation.base import BasePreparer
 from mmmed.preparation.findings import Finding, InputError
 from mmmed.preparation.parts import Plan, Task
@@ -171,7 +172,9 @@ class SpinePreparer(BasePreparer):
             'intensity': describe_intensity(),
             'layouts': dict(sorted(Counter(i.layout for i in images).items())),
             # The fingerprint has to change with the table, wherever that lies.
-            'told': {i.case_id: [i.patient_id, dict(i.targets)] for i in images},
+            'told_hash': hash_json(
+                [[i.case_id, i.patient_id, dict(i.targets)] for i in images]
+            ),
         }
 
     def convert(self, task: Task) -> Sequence[VolumeItem]:
