@@ -43,6 +43,11 @@ class DrawnTransform(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Draw and apply; the host calls this."""
+        params = self.decide(results)
+        return results if params is None else self.apply(results, params)
+
+    def decide(self, results: dict) -> dict[str, Any] | None:
+        """Draw and record the parameters; None where it is not to be applied."""
         rng = results.get('rng')
         if rng is None:
             raise ValueError(
@@ -50,11 +55,11 @@ class DrawnTransform(BaseTransform):
                 'none; use mmmed.MedSegDataset or put one there'
             )
         if rng.random() >= self.prob:
-            return results
+            return None
         params = self.draw(results, rng)
         record = {'type': type(self).__name__, **params}
         results['applied'] = [*results.get('applied', []), record]
-        return self.apply(results, params)
+        return params
 
     def __repr__(self) -> str:
         values = ', '.join(f'{key}={value!r}' for key, value in vars(self).items())

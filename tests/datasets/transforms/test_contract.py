@@ -18,6 +18,25 @@ ARGUMENTS = {
     'WindowVolume': {'low': -21, 'high': 189},
     'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
     'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
+    'RandomBlurSlice': {'limit': 7},
+    'SliceAugmentation': {'recipe': 'F'},
+}
+# Changes of grey values that keep fractions, and deformations of a slice.
+GREYS = {
+    'RandomBiasSlice',
+    'RandomBlurSlice',
+    'RandomContrastSlice',
+    'RandomDropoutSlice',
+    'RandomGainSlice',
+    'RandomGammaSlice',
+    'RandomNoiseSlice',
+}
+WARPS = {
+    'RandomCropResizeSlice',
+    'RandomElasticSlice',
+    'RandomGridSlice',
+    'RandomLensSlice',
+    'RandomPoseSlice',
 }
 # Keys that a transform may add, remove or change, as its docstring lists them.
 CHANGES = {
@@ -28,6 +47,8 @@ CHANGES = {
     'RandomCropSlice': {'img', 'gt_seg_map', 'img_padding_size', 'applied'}
     | {'img_shape', 'pad_shape'},
     'RandomIntensity': {'img', 'applied'},
+    **{name: {'img', 'applied'} for name in GREYS},
+    **{name: {'img', 'gt_seg_map', 'img_padding_size', 'applied'} for name in WARPS},
 }
 # Transforms of volumes and lesions take other samples; tests are beside their modules.
 VOLUMES = {
@@ -91,7 +112,8 @@ def test_geometry_types_and_labels_hold(make_sample, name, channels):
         # The arrays of the sample are locked: writing into them raises.
         sample = make_sample(channels=channels, seed=seed)
         out = build(name)(dict(sample))
-        assert out['img'].dtype == out['gt_seg_map'].dtype == np.uint8
+        assert out['img'].dtype == (np.float32 if name in GREYS else np.uint8)
+        assert out['gt_seg_map'].dtype == np.uint8
         assert out['img'].shape == (*out['img_shape'], channels)
         assert out['gt_seg_map'].shape == out['img_shape']
         assert set(np.unique(out['gt_seg_map'])) <= {0, 1, 255}
