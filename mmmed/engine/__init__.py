@@ -9,6 +9,7 @@ from .hooks import NormMomentumHook as NormMomentumHook
 from .hooks import ResumableCheckpointHook as ResumableCheckpointHook
 from .hooks import ResumableEarlyStoppingHook as ResumableEarlyStoppingHook
 from .hooks import RunRecordHook as RunRecordHook
+from .hooks import SegmentationDescriptionHook as SegmentationDescriptionHook
 from .hooks import SelfDescriptionHook as SelfDescriptionHook
 from .loops import ResumableEpochLoop as ResumableEpochLoop
 from .loops import ResumableIterLoop as ResumableIterLoop

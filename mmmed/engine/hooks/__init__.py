@@ -15,4 +15,7 @@ from .resumable_early_stopping_hook import (
     ResumableEarlyStoppingHook as ResumableEarlyStoppingHook,
 )
 from .run_record_hook import RunRecordHook as RunRecordHook
+from .segmentation_description_hook import (
+    SegmentationDescriptionHook as SegmentationDescriptionHook,
+)
 from .self_description_hook import SelfDescriptionHook as SelfDescriptionHook

@@ -11,11 +11,11 @@ from mmengine.runner import Runner
 
 from mmmed.files import hash_file, write_csv_atomic, write_json_atomic
 from mmmed.registry import HOOKS
-from mmmed.structures.manifest import Manifest
 
 from .case_mask import write_case_mask
 from .case_table_join import join_metrics
-from .run_record_hook import find_manifest, start_record
+from .described_data import find_manifest, find_split_hash
+from .run_record_hook import start_record
 
 
 @HOOKS.register_module()
@@ -99,7 +99,7 @@ def describe_data(dataset: Any, folder: Path) -> dict[str, Any]:
         'manifest': manifest.name if manifest else None,
         'manifest_hash': hash_file(manifest) if manifest else None,
         # The same assignment of patients, whatever else the manifest says.
-        'split_hash': Manifest.read(manifest).split_hash if manifest else None,
+        'split_hash': find_split_hash(dataset),
     }
 
 

@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 from mmmed.functional.classification_weights import count_classes
 from mmmed.registry import HOOKS
 
+from .described_data import find_parts
+
 
 @HOOKS.register_module()
 class ClassBalanceHook(Hook):
@@ -39,11 +41,8 @@ def find_head(runner: Runner) -> Any:
 
 
 def find_dataset(loader: Any) -> Any:
-    """Data set of a loader, without the host's wrappers."""
-    dataset = loader.dataset
-    while hasattr(dataset, 'dataset'):
-        dataset = dataset.dataset
-    return dataset
+    """Data set of a loader, without the host's wrappers; the first of several."""
+    return find_parts(loader.dataset)[0]
 
 
 def count_targets(dataset: Any, targets: Mapping[str, int]) -> dict[str, list[int]]:

@@ -10,6 +10,8 @@ from mmmed.files import hash_file
 from mmmed.registry import HOOKS
 from mmmed.structures.run_record import RunRecord
 
+from .described_data import find_manifest
+
 
 @HOOKS.register_module()
 class RunRecordHook(Hook):
@@ -48,9 +50,3 @@ def start_record(runner: Runner, dataset: object) -> RunRecord:
         seed=runner.seed,
         world_size=get_world_size(),
     )
-
-
-def find_manifest(dataset: object) -> Path | None:
-    """The manifest a dataset reads, or None for a dataset without one."""
-    path = getattr(dataset, 'ann_file', None)
-    return Path(path) if path and Path(path).is_file() else None

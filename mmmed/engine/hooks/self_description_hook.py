@@ -1,7 +1,5 @@
 """Checkpoints of classifiers that say what they are."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -13,9 +11,8 @@ from mmmed.engine.hooks.class_balance_hook import (
     find_head,
 )
 from mmmed.registry import HOOKS
-from mmmed.structures.manifest import Manifest
 
-from .run_record_hook import find_manifest
+from .described_data import describe_split, read_test_dataset, to_plain
 
 KEY = 'classification'
 SCHEMA_VERSION = 1
@@ -68,46 +65,18 @@ def describe_classifier(runner: Runner) -> dict[str, Any]:
                 f'the head has {count} classes of {name!r}, and the data '
                 f'{list(classes.get(name, ()))}; correct targets of the head'
             )
-    # Not of the training, whose pipeline draws random numbers.
-    loader = runner.cfg.get('test_dataloader') or runner.cfg.get('val_dataloader') or {}
-    entry = _to_plain(loader.get('dataset') or {})
-    while 'dataset' in entry:
-        entry = entry['dataset']
-    manifest = find_manifest(dataset)
+    entry = read_test_dataset(runner.cfg)
     return {
         'schema_version': SCHEMA_VERSION,
         'dataset_name': meta.get('dataset'),
         'targets': {name: list(classes[name]) for name in head.targets},
-        'sequences': _to_plain(
+        'sequences': to_plain(
             getattr(dataset, 'sequences', None) or meta.get('sequences')
         ),
-        'normalisation': _to_plain(meta.get('normalisation')),
-        'split': {
-            'split_hash': _find_split_hash(meta, manifest),
-            'manifest': Path(manifest).name if manifest else None,
-            'fold': getattr(dataset, 'fold', None),
-            'num_folds': meta.get('num_folds'),
-        },
-        'class_counts': count_targets(dataset, head.targets),
-        'model': _to_plain(runner.cfg.get('model') or {}),
+        'normalisation': to_plain(meta.get('normalisation')),
+        'split': describe_split(runner.train_dataloader.dataset),
+        'class_counts': count_targets(runner.train_dataloader.dataset, head.targets),
+        'model': to_plain(runner.cfg.get('model') or {}),
         'dataset': {k: v for k, v in entry.items() if k not in _PLACES},
         'pipeline': entry.get('pipeline', []),
     }
-
-
-def _find_split_hash(meta: Mapping[str, Any], manifest: Path | None) -> str | None:
-    """Of the split that is trained on, which need not be that of the manifest."""
-    if meta.get('split_hash'):
-        return str(meta['split_hash'])
-    return Manifest.read(manifest).split_hash if manifest else None
-
-
-def _to_plain(value: Any) -> Any:
-    """Built-in types only, which load without trust."""
-    if isinstance(value, Mapping):
-        return {str(key): _to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
