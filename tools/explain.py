@@ -4,13 +4,13 @@ Example:
     python tools/classify.py --models work_dirs/crn data/lesions results/crn
     python tools/explain.py --model work_dirs/crn data/lesions results/crn \
 --cases p01_lesion0 p02_lesion0
+    python tools/explain.py --model work_dirs/cross_validation/RECIPE data/lesions out
     python tools/explain.py --pages-only results/crn
 
 Writes report.html, and explanations/CASE.html for each case: Grad-CAM and occlusion of
 every sequence, what is lost without a sequence, routing, relay and attention of a
 routing network, and what the type would be without a sign. Without --cases: the surest
-errors and the surest right answers of predictions.csv. --pages-only: of a finished
-folder, the pages anew.
+errors and right answers of predictions.csv. Explained cases are not explained again.
 
 Exit codes: 0 done, 2 the call or the input is wrong, 3 done but some cases failed
 (named in the output), 130 interrupted.
@@ -34,7 +34,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add('paths', nargs='+', metavar='INPUT OUT', type=Path, help='prepared folder, out')
-    add('--model', metavar='WORK_DIR', type=Path, help='work folder or checkpoint')
+    text = 'work folder or checkpoint; all models below it answer together'
+    add('--model', metavar='WORK_DIR', type=Path, help=text)
     add('--cases', nargs='+', default=[], metavar='CASE', help='names of cases')
     add('--target', help='what cases are about (that of the relay, or type)')
     add('--maps-of', nargs='+', default=[], metavar='TARGET', help='maps of these too')
@@ -46,6 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--uncalibrated', action='store_true', help='apply no temperature')
     add('--device', help='such as cuda:0 (cuda if there is one, else cpu)')
     add('--batch-size', type=int, default=16, help='variants at a time (16)')
+    add('--overwrite', action='store_true', help='explain finished cases anew')
     add('--pages-only', action='store_true', help='only make the pages of OUT')
     add('--json', action='store_true', help='summary as JSON in the last line')
     add('--debug', action='store_true', help='show the traceback of an error')
@@ -62,15 +64,13 @@ def run(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """Do what the call says; returns exit code and summary."""
     out, code, summary = args.paths[-1], 0, {}
     if not args.pages_only:
+        options = inference.parse_explanation(vars(args))
         outcome = inference.explain_cases(
-            args.model,
-            args.paths[0],
-            out,
-            args.cases,
-            inference.parse_explanation(vars(args)),
+            args.model, args.paths[0], out, args.cases, options
         )
         code = outcome.exit_code
-        summary = {'explained': len(outcome.written), 'failed': dict(outcome.failed)}
+        summary = {'explained': len(outcome.written), 'kept': len(outcome.kept)}
+        summary['failed'] = dict(outcome.failed)
     return code, summary | {'report': str(write_classification_report(out))}
 
 

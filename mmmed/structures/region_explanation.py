@@ -61,6 +61,7 @@ class RegionExplanation:
             ``attention_names``; or (S,), the weight of each sequence. None without.
         attention_names: Targets, or sequences.
         relay: How the main target is read from the signs; None without a relay.
+        asked: Hash of models, images and options that decided the rest; may be empty.
     """
 
     case_id: str
@@ -88,6 +89,7 @@ class RegionExplanation:
     attention: NDArray[np.float64] | None = None
     attention_names: tuple[str, ...] = ()
     relay: Relay | None = None
+    asked: str = ''
 
     def __post_init__(self) -> None:
         self._check_names()
@@ -144,7 +146,7 @@ _ARRAYS = (
 )  # fmt: skip
 _PLAIN = (
     'case_id', 'patient_id', 'size_mm', 'orientation', 'model', 'seen_in_training',
-    'main_target', 'fill',
+    'main_target', 'fill', 'asked',
 )  # fmt: skip
 _NAMES = ('sequences', 'shown', 'attention_names')
 
@@ -219,6 +221,8 @@ def _read(facts: Mapping[str, Any], arrays_path: Path) -> RegionExplanation:
         arrays: dict[str, Any] = {n: file[n] for n in _ARRAYS if n in file}
     targets = {entry['name']: entry for entry in facts['targets']}
     relay = facts['relay']
+    # Version 1 began without the hash.
+    facts = {'asked': ''} | dict(facts)
     plain: dict[str, Any] = {name: facts[name] for name in _PLAIN}
     plain |= {name: tuple(map(str, facts[name])) for name in _NAMES}
     return RegionExplanation(

@@ -9,12 +9,9 @@ import torch
 from mmmed.files import write_csv_atomic
 from mmmed.inference.classifier_config import ClassifierDescription
 from mmmed.inference.classifier_models import LoadedClassifier
-from mmmed.inference.explanation_run import (
-    ExplanationOptions,
-    choose_cases,
-    explain_region,
-)
+from mmmed.inference.explanation_run import choose_cases
 from mmmed.inference.loading import build_model
+from mmmed.inference.region_answers import ExplanationOptions, explain_region
 from mmmed.reporting import write_classification_report
 from mmmed.structures.region_explanation import read_explanation, write_explanation
 from mmmed.structures.roi_sample import ROISample
@@ -85,7 +82,7 @@ def test_real_lesions_are_explained_to_pages(sample_data, tmp_path):
     (tmp_path / 'others').mkdir()
     for path in paths:
         item = read_real_lesion(path, absent='op')
-        explanation = explain_region(classifier, item, 'type', options)
+        explanation = explain_region([classifier], item, 'type', options)
         # One page is enough.
         folder = 'explanations' if path.stem == 'hcc_10seq' else 'others'
         out = tmp_path / folder / f'{path.stem}.json'

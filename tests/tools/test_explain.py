@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,54 @@ def test_what_is_explained_is_what_was_predicted(explained, manifest):
     assert np.isnan(case.occlusion).all((0, 2)).tolist() == (~case.available).tolist()
     assert case.sequence_maps.shape == (1, 3, 2, 4, 4)
     assert dict(case.routing) == {t: tuple(s) for t, s in ROUTING.items()}
+
+
+def test_an_explained_case_is_explained_again_only_if_asked_otherwise(
+    explained, work_dir, prepared_lesions, capsys
+):
+    out, name = explained
+    call = ['--model', str(work_dir), str(prepared_lesions), str(out), '--cases', name]
+    counts = []
+    for options in ([], ['--no-occlusion'], ['--no-occlusion', '--overwrite'], []):
+        assert load_tool('explain')([*call, '--device', 'cpu', '--json', *options]) == 0
+        summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+        counts.append((summary['explained'], summary['kept']))
+    assert counts == [(0, 1), (1, 0), (1, 0), (1, 0)]
+
+
+def test_models_below_one_folder_answer_together(
+    work_dir, prepared_lesions, manifest, tmp_path
+):
+    root = tmp_path / 'folds'
+    shutil.copytree(work_dir, root / 'fold0')
+    other = torch.load(work_dir / 'epoch_1.pth', weights_only=True)
+    for weight in other['state_dict'].values():
+        if weight.is_floating_point():
+            weight.mul_(0.5)
+    other['meta']['classification']['split']['fold'] = 1
+    (root / 'fold1').mkdir()
+    torch.save(other, root / 'fold1' / 'epoch_1.pth')
+    found = []
+    for model in ('fold0', 'fold1', ''):
+        call = [
+            '--model',
+            str(root / model),
+            str(prepared_lesions),
+            str(tmp_path / 'o'),
+        ]
+        case = manifest.cases[0].case_id
+        options = ['--cases', case, '--block', '4', '8', '8', '-q', '--device', 'cpu']
+        assert load_tool('explain')([*call, *options]) == 0
+        found.append(read_explanation(tmp_path / 'o/explanations' / f'{case}.json'))
+    first, second, both = found
+    assert not np.allclose(first.prob['type'], second.prob['type'])
+    for name in ('prob', 'ablation'):
+        a, b, mean = (getattr(part, name)['type'] for part in (first, second, both))
+        np.testing.assert_allclose(mean, (a + b) / 2, atol=1e-6)
+    assert both.relay is None
+    assert both.model == 'mean of 2 models (fold0, fold1)'
+    # Each case is in training of all folds but its own.
+    assert both.seen_in_training is True
 
 
 def test_pages_are_made_anew(explained):
