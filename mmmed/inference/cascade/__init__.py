@@ -1,9 +1,10 @@
 """The spinal cord cascade: from a series to cord and lesion masks, stage by stage."""
 
+from .analysis import STAGES as STAGES
 from .cascade import Cascade as Cascade
-from .cascade import CascadeResult as CascadeResult
 from .lesion_analysis import LesionAnalysis as LesionAnalysis
 from .lesion_analysis import analyze_lesions as analyze_lesions
+from .result import CascadeResult as CascadeResult
 from .settings import ON_REJECT as ON_REJECT
 from .settings import AnatomySettings as AnatomySettings
 from .settings import CascadeSettings as CascadeSettings

@@ -1,62 +1,26 @@
-"""Cascade: a series through gates, cord and lesion segmentation.
+"""Cascade: loaded stages that take one series after the other.
 
-Not here: finding and reading series, writing results.
+Not here: what the stages do (``analysis``), finding and reading series, writing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mmmed.inference.cascade.analysis import CORD, LESION, SLICE_GATE, SeriesAnalysis
+from mmmed.inference.cascade.grey import GreyStack
+from mmmed.inference.cascade.result import CascadeResult
 from mmmed.inference.cascade.settings import CascadeSettings
-from mmmed.structures import Volume
-from mmmed.structures.stage_record import StageRecord
-
-STAGES = (
-    'anatomy',
-    'spine_location_view',
-    'spine_sequence',
-    'spinal_cord',
-    'cord_segmentation',
-    'lesion_segmentation',
+from mmmed.inference.cascade.slice_network import SliceNetwork
+from mmmed.inference.cascade.stack import SliceStack
+from mmmed.inference.cascade.weights import (
+    LoadedGate,
+    LoadedSegmenter,
+    WeightsError,
+    load_gate,
+    load_segmenter,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class CascadeResult:
-    """What the stages found in one series.
-
-    Args:
-        status: ``'accepted'``: masks were made; ``'rejected'``: a stage ended the
-            analysis, and its record says why.
-        stages: Records of the stages that ran, in order.
-        cord_mask: 0 and 1, (Z, Y, X) on the array grid of the series; None if
-            rejected.
-        lesion_mask: Likewise.
-        confidence: Probability of lesion, 0 to 1, likewise; 0 where the network did
-            not look.
-        warnings: Sentences for the reader of the result.
-        plane: Plane of the slices that the stages looked at.
-        cord_slices: Numbers of the slices that the slice gate kept, along the axis of
-            the series' own array that ``slice_axis`` names.
-        slice_axis: Axis, 0 to 2, of the series' array along which slices are counted.
-    """
-
-    status: str
-    stages: tuple[StageRecord, ...]
-    cord_mask: NDArray[np.uint8] | None
-    lesion_mask: NDArray[np.uint8] | None
-    confidence: NDArray[np.float32] | None
-    warnings: tuple[str, ...] = ()
-    plane: str = ''
-    cord_slices: tuple[int, ...] = ()
-    slice_axis: int = 0
-
-    @property
-    def reason(self) -> str:
-        """Why the series was rejected; of the last stage that says something."""
-        return next((s.reason for s in reversed(self.stages) if s.reason), '')
+from mmmed.structures import Volume
+from mmmed.structures.spine_classes import CORD as CORD_CLASSES
 
 
 class Cascade:
@@ -64,10 +28,28 @@ class Cascade:
 
     Args:
         settings: What a user may set.
+        gates: By stage; one that is absent is left out, and the record says so.
+        segmenters: By stage, both.
     """
 
-    def __init__(self, settings: CascadeSettings) -> None:
+    def __init__(
+        self,
+        settings: CascadeSettings,
+        gates: Mapping[str, LoadedGate],
+        segmenters: Mapping[str, LoadedSegmenter],
+    ) -> None:
         self.settings = settings
+        self.gates = dict(gates)
+        self.segmenters = dict(segmenters)
+        processing = settings.processing
+        self.networks = {
+            stage: SliceNetwork(
+                segmenter,
+                batch_size=processing.batch_size,
+                use_autocast=processing.use_autocast,
+            )
+            for stage, segmenter in self.segmenters.items()
+        }
 
     @classmethod
     def load(
@@ -84,7 +66,22 @@ class Cascade:
             WeightsError: A required file is absent, refused, damaged, or trained for
                 other classes; the message names file and reason.
         """
-        raise NotImplementedError
+        if not Path(weights).is_dir():
+            raise WeightsError(f'{weights}: no folder of weights')
+        gates = {}
+        for stage, choices in list_targets(settings).items():
+            path = Path(weights) / getattr(settings.models, stage).checkpoint
+            if settings.processing.allow_missing_gates and not path.is_file():
+                continue
+            gates[stage] = load_gate(path, stage, choices, device)
+        segmenters = {}
+        for stage, task in ((CORD, 'cord'), (LESION, 'lesion')):
+            path = Path(weights) / getattr(settings.models, stage).checkpoint
+            segmenters[stage] = load_segmenter(path, stage, task, device)
+        try:
+            return cls(settings, gates, segmenters)
+        except ValueError as error:
+            raise WeightsError(f'{weights}: {error}') from error
 
     def analyze(self, volume: Volume) -> CascadeResult:
         """One series through all stages.
@@ -95,4 +92,34 @@ class Cascade:
         Raises:
             ValueError: Several channels, NaN or infinite values, or no contrast.
         """
-        raise NotImplementedError
+        processing = self.settings.processing
+        stack = SliceStack.from_volume(
+            volume,
+            plane=processing.plane,
+            picture_plane=processing.picture_plane,
+        )
+        analysis = SeriesAnalysis(
+            self.settings, GreyStack(stack), self.gates, self.segmenters, self.networks
+        )
+        return analysis.run()
+
+
+def list_targets(
+    settings: CascadeSettings,
+) -> dict[str, list[dict[str, tuple[str, ...]]]]:
+    """Targets that each gate needs, and the classes of them that it must know.
+
+    A gate may have several ways to answer; see
+    :func:`mmmed.inference.cascade.weights.load_gate`.
+    """
+    models = settings.models
+    place = models.spine_location_view
+    return {
+        'anatomy': [{'anatomy': models.anatomy.accept}],
+        'spine_location_view': [
+            {'location_view': place.accept},
+            {'location': place.accept_locations, 'view': place.accept_views},
+        ],
+        'spine_sequence': [{'sequence': models.spine_sequence.accept}],
+        SLICE_GATE: [{'cord': CORD_CLASSES}],
+    }

@@ -100,6 +100,15 @@ class LocationViewSettings:
         _keep_names(self, 'accept_locations', LOCATION)
         _keep_names(self, 'accept_views', VIEW)
 
+    @property
+    def accept(self) -> tuple[str, ...]:
+        """Accepted pairs, as the classes of location and view together are named."""
+        return tuple(
+            f'{location}_{view}'
+            for location in self.accept_locations
+            for view in self.accept_views
+        )
+
 
 @dataclass(frozen=True)
 class SequenceSettings:
