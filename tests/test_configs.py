@@ -12,6 +12,7 @@ LEAVES = sorted(
     p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts
 ) + sorted((ROOT / 'projects').rglob('configs/*.py'))
 BASES = sorted((ROOT / 'configs/_base_').rglob('*.py'))
+WIDTHS = {'mmmed.SpinalUNet': 'features', 'mmmed.DUCKNet': 'init_features'}
 names = [str(p.relative_to(ROOT)) for p in LEAVES]
 
 
@@ -52,7 +53,7 @@ def test_builds_and_does_one_forward(path):
     if 'network' in config.model:
         check_volume_model(config.model, MODELS)
         return
-    config.model.backbone.base_channels = 8
+    config.model.backbone[WIDTHS.get(config.model.backbone.type, 'base_channels')] = 8
     if 'channels' in config.model.decode_head:  # complete networks have no such head
         config.model.decode_head.in_channels = 8
         config.model.decode_head.channels = 8

@@ -37,20 +37,29 @@ def list_names(module):
 # Networks of volumes and of lesions have their own tests, in models/networks.
 NETWORKS = [name for name in list_names('networks') if not name.startswith('Monai')]
 LOSSES = list_names('losses')
+FILES = {'SpinalUNet': 'spinal_unet', 'DUCKNet': 'duck_net'}
+WIDTHS = {'mmmed.SpinalUNet': 'features', 'mmmed.DUCKNet': 'init_features'}
 
 
 @pytest.fixture(params=NETWORKS)
 def config(request):
     """The network's base config at a width that takes milliseconds."""
-    config = Config.fromfile(BASES / f'{request.param.lower()}.py').model
+    name = FILES.get(request.param, request.param.lower())
+    config = Config.fromfile(BASES / f'{name}.py').model
     assert config.backbone.type == f'mmmed.{request.param}'
-    config.backbone.base_channels = 4
+    set_width(config, 4)
     return config
 
 
-def build(config, **backbone):
+def set_width(config, channels):
+    config.backbone[WIDTHS.get(config.backbone.type, 'base_channels')] = channels
+
+
+def build(config, base_channels=None, **backbone):
     config = copy.deepcopy(config)
     config.backbone.update(backbone)
+    if base_channels is not None:
+        set_width(config, base_channels)
     init_default_scope('mmseg')
     torch.manual_seed(0)
     return MODELS.build(config)
@@ -75,8 +84,9 @@ def compute_loss(model, batch):
     return model.parse_losses(model(**data, mode='loss'))
 
 
-def test_there_are_the_four():
-    assert NETWORKS == ['CLCINet', 'DUNet', 'RAXNet', 'XNet']
+def test_there_are_those_that_have_a_base():
+    expected = ['CLCINet', 'DUCKNet', 'DUNet', 'RAXNet', 'SpinalUNet', 'XNet']
+    assert expected == NETWORKS
 
 
 @pytest.mark.parametrize('loss', LOSSES)
