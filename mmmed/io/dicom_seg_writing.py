@@ -36,7 +36,8 @@ def write_segmentation(
 
     Args:
         volume: Label map (Z, Y, X), integers or boolean, on the grid of a DICOM
-            series.
+            series; or segments that may overlap, (C, Z, Y, X) of 0 and 1, of which
+            channel 0 is segment 1.
         path: Target, atomically replaced.
         like: The scan as read from DICOM; None if ``volume`` descends from it.
         segments: Names and codes for labels 1, 2, ...; None names them by number.
@@ -113,21 +114,24 @@ def _order_as_acquired(volume: Volume, header: DicomHeader) -> NDArray:
     volume = volume.reorient(acquired.orientation)
     acquired.check_grid(volume)
     labels = volume.array
-    if labels.ndim != 3 or labels.dtype.kind not in 'bui':
+    if labels.dtype.kind not in 'bui':
         raise ValueError(
             f'labels are {labels.dtype} of shape {labels.shape}, expected integers '
-            '(Z, Y, X)'
+            '(Z, Y, X) or (C, Z, Y, X)'
         )
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > _MAX_SEGMENTS:
-        raise ValueError(f'labels are {low} to {high}, expected 0 to {_MAX_SEGMENTS}')
+    most = _MAX_SEGMENTS if labels.ndim == 3 else 1
+    if low < 0 or high > most:
+        raise ValueError(f'labels are {low} to {high}, expected 0 to {most}')
+    if labels.ndim == 4:  # (C, Z, Y, X) -> (Z, Y, X, C)
+        labels = np.moveaxis(labels, 0, -1)
     return labels.astype(np.uint8 if high < 256 else np.uint16)
 
 
 def _describe(
     highdicom: Any, labels: NDArray, segments: Sequence[Segment] | None
 ) -> list[Any]:
-    highest = max(1, int(labels.max()))
+    highest = labels.shape[-1] if labels.ndim == 4 else max(1, int(labels.max()))
     if segments is None:
         segments = [Segment(n, f'Segment {n}') for n in range(1, highest + 1)]
     numbers = [segment.number for segment in segments]

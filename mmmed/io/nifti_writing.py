@@ -22,7 +22,8 @@ def write(volume: Volume, path: Path) -> None:
 
     A volume that came from NIfTI keeps its header: form codes, extensions,
     description, scaling (as far as the values allow it, exactly). Any other gets
-    both forms with code 1 (scanner).
+    both forms with code 1 (scanner), or 0 (none) if it came from pictures, whose
+    place in a patient nobody knows.
 
     Args:
         volume: What to write. Boolean arrays are stored as uint8.
@@ -111,9 +112,11 @@ def _set_affine(
     affine = volume.grid[:, [2, 1, 0, 3]]
     qform = int(fields['qform_code'])
     sform = int(fields['sform_code'])
+    fields['pixdim'][1:4] = volume.spacing[::-1]
+    if template is None and volume.source and volume.source.format == 'image':
+        return
     if template is None or (qform <= 0 and sform <= 0):
         qform = sform = 1
-    fields['pixdim'][1:4] = volume.spacing[::-1]
     rigid = compute_shear(volume.grid) < _MAX_SHEAR
     if qform > 0 and rigid:
         fields.set_qform(affine, code=qform)

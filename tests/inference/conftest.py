@@ -219,3 +219,34 @@ test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
         state = {'meta': {'dataset_meta': meta}, 'state_dict': model.state_dict()}
         torch.save(state, weights[-1])
     return Trained(folder / 'tiny.py', tuple(weights))
+
+
+@pytest.fixture
+def make_mr(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a small MR series as DICOM and returns its folder."""
+    pydicom = pytest.importorskip('pydicom', reason='DICOM is an optional extra')
+    from mmmed.io.dicom_writing import write_series
+
+    def make(
+        folder: str,
+        *,
+        uid: str = '1.2.3',
+        patient: str = 'P1',
+        heights: Sequence[float] = (0, 3, 6),
+        names: str = '',
+    ) -> Path:
+        """Files are called ``<names>0.dcm`` and so on."""
+        array = np.arange(24 * len(heights), dtype=np.int16).reshape(-1, 4, 6)
+        volume = Volume(array, (3.0, 0.75, 0.5))
+        target = tmp_path / folder
+        files = write_series(volume, target / 'new', patient_id=patient, series=uid)
+        for index, (path, height) in enumerate(zip(files, heights, strict=True)):
+            dataset = pydicom.dcmread(path)
+            dataset.SeriesInstanceUID = uid
+            dataset.ImagePositionPatient[2] = height
+            dataset.save_as(target / f'{names}{index}.dcm')
+            path.unlink()
+        (target / 'new').rmdir()
+        return target
+
+    return make

@@ -71,6 +71,18 @@ def test_segments_keep_their_names_and_codes(tmp_path, scan, labels):
     assert list(header.segments) == segments
 
 
+def test_segments_may_overlap(tmp_path, scan, labels):
+    both = np.stack([labels > 0, labels == 3]).astype(np.uint8)
+    write_segmentation(
+        scan.replace_array(both),
+        tmp_path / 'seg.dcm',
+        segments=[Segment(1, 'Cord'), Segment(2, 'Lesion')],
+    )
+    again = read_segmentation(tmp_path / 'seg.dcm', like=scan)
+    np.testing.assert_array_equal(again.array, both)
+    assert [one.label for one in again.source.header.segments] == ['Cord', 'Lesion']
+
+
 def test_an_empty_mask_is_a_result(tmp_path, scan):
     empty = scan.replace_array(np.zeros(scan.shape, bool))
     write_volume(empty, tmp_path / 'seg.dcm')
@@ -85,7 +97,8 @@ def test_an_empty_mask_is_a_result(tmp_path, scan):
         (np.full((4, 4, 6), -1), None, 'labels are -1'),
         (np.full((4, 4, 6), 5000), None, 'labels are 5000'),
         (np.full((4, 4, 6), 0.5), None, 'expected integers'),
-        (np.full((2, 4, 4, 6), 1), None, 'expected integers'),
+        (np.full((2, 4, 4, 6), 2), None, 'labels are 2 to 2, expected 0 to 1'),
+        (np.full((2, 4, 4, 6), 1), [Segment(1, 'a')], 'up to the highest label, 2'),
         (np.full((4, 4, 6), 2), [Segment(1, 'a')], 'up to the highest label, 2'),
         (np.full((4, 4, 6), 2), [Segment(2, 'a')], r'numbered \[2\]'),
     ],
