@@ -8,9 +8,12 @@ from .base_med_dataset import MedSegDataset as MedSegDataset
 from .cranium import CraniumDataset as CraniumDataset
 from .draw import Draw as Draw
 from .mixed_dataset import MixedDataset as MixedDataset
+from .picture_classes import PictureClassDataset as PictureClassDataset
+from .planes_dataset import PlanesDataset as PlanesDataset
 from .roi_dataset import MultiSequenceROIDataset as MultiSequenceROIDataset
 from .samplers import DistributionBatchSampler as DistributionBatchSampler
 from .samplers import ForegroundSampler as ForegroundSampler
+from .samplers import WeightedClassSampler as WeightedClassSampler
 from .spine import SpineDataset as SpineDataset
 from .transforms import AddROIBox as AddROIBox
 from .transforms import EachSequence as EachSequence

@@ -41,6 +41,32 @@ def read_lesion_distances(dataset: Sized) -> np.ndarray:
     return _read(dataset, 'lesion_distance').astype(np.int64)
 
 
+def read_labels(dataset: Sized, target: str) -> np.ndarray:
+    """Class number of every case, shape (len(dataset),), int64; -1 if unknown.
+
+    Args:
+        dataset: A data set of ours for classification, alone, joined or wrapped.
+        target: Name of the target.
+
+    Raises:
+        ValueError: The dataset does not know the target.
+    """
+    if hasattr(dataset, 'get_labels'):
+        return np.asarray(dataset.get_labels(target), np.int64)
+    if hasattr(dataset, 'get_column'):
+        return np.asarray(dataset.get_column(target), np.int64)
+    if isinstance(dataset, ConcatDataset):
+        return np.concatenate([read_labels(part, target) for part in dataset.datasets])
+    try:
+        infos = (dataset.get_data_info(i) for i in range(len(dataset)))  # type: ignore[attr-defined]
+        return np.array([info['targets'][target] for info in infos], np.int64)
+    except (AttributeError, KeyError) as error:
+        raise ValueError(
+            f'{type(dataset).__name__} has no target {target!r}; use a dataset of '
+            "mmmed for classification, whose entries have 'targets'"
+        ) from error
+
+
 def _read(dataset: Sized, name: str) -> np.ndarray:
     """A column from the dataset, its parts, or entry by entry."""
     if hasattr(dataset, 'get_column'):

@@ -4,10 +4,11 @@ Not here: weights of classes in a loss (``mmmed.ClassBalanceHook``).
 """
 
 from collections.abc import Sized
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from mmmed.datasets.columns import read_labels
 from mmmed.datasets.samplers.stream_sampler import StreamSampler
 from mmmed.registry import DATA_SAMPLERS
 
@@ -31,8 +32,8 @@ class WeightedClassSampler(StreamSampler):
     as with shuffling, so frequent classes are not seen as a whole in one.
 
     Args:
-        dataset: Its ``get_labels(target)``, or the ``targets`` of its entries, tell
-            the classes; MMEngine's wrappers of one pass the latter on.
+        dataset: Of ours, for classification, alone, joined or wrapped; see
+            :func:`mmmed.datasets.columns.read_labels`.
         target: Name of the target.
         epoch_length: As of the base class.
         seed: As of the base class.
@@ -53,7 +54,7 @@ class WeightedClassSampler(StreamSampler):
     ) -> None:
         super().__init__(dataset, epoch_length, seed)
         self.target = target
-        labels = _read_labels(dataset, target)
+        labels = read_labels(dataset, target)
         self.classes: list[int] = np.unique(labels[labels >= 0]).tolist()
         if not self.classes:
             raise ValueError(
@@ -71,17 +72,3 @@ class WeightedClassSampler(StreamSampler):
         # Every block takes one of each class, so a class has come as often as blocks.
         cycle, place = divmod(block, len(pool))
         return int(pool[self._permute(1 + rank, cycle, len(pool))[place]])
-
-
-def _read_labels(dataset: Any, target: str) -> np.ndarray:
-    """Class of every case, shape (len(dataset),), -1 where nobody knows it."""
-    if hasattr(dataset, 'get_labels'):
-        return np.asarray(dataset.get_labels(target), np.int64)
-    try:
-        entries = (dataset.get_data_info(i) for i in range(len(dataset)))
-        return np.array([entry['targets'][target] for entry in entries], np.int64)
-    except (AttributeError, KeyError) as error:
-        raise ValueError(
-            f'{type(dataset).__name__} has no target {target!r}; use a dataset of '
-            "mmmed for classification, whose entries have 'targets'"
-        ) from error
