@@ -9,4 +9,5 @@ from .findings import Finding as Finding
 from .findings import InputError as InputError
 from .lesion_rois import LesionROIPreparer as LesionROIPreparer
 from .liver import LiverPreparer as LiverPreparer
+from .picture_classes import PictureClassPreparer as PictureClassPreparer
 from .spine import SpinePreparer as SpinePreparer

@@ -5,15 +5,14 @@ trees of DICOM files. Not here: reading voxels (``spine_conversion``), trees of 
 (``spine_slices``).
 """
 
-import hashlib
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from mmmed.io.dicom_files import group_files
+from mmmed.preparation.case_names import make_digest, make_slug
 from mmmed.preparation.findings import Finding, InputError
 from mmmed.preparation.parts import Task
 from mmmed.preparation.spine_names import (
@@ -223,13 +222,12 @@ def _find_series(tree: _Tree, findings: list[Finding]) -> Iterator[RawImage]:
     for one in series:
         files = sorted(Path(path) for path in one.paths)
         folder = PurePosixPath(_relate(tree.root, files[0].parent))
-        digest = hashlib.sha256(f'{one.uid} {one.part}'.encode()).hexdigest()[:8]
-        patient = hashlib.sha256(one.patient_id.encode()).hexdigest()[:8]
+        digest = make_digest(f'{one.uid} {one.part}')
         sequence = find_sequence(PurePosixPath(one.description.replace('/', ' ')))
         yield RawImage(
-            f'{_slug(folder.as_posix())}-{digest}',
+            f'{make_slug(folder.as_posix())}-{digest}',
             # A PatientID may name somebody, so that it is not written down.
-            f'dicom-{patient}' if one.patient_id else '',
+            f'dicom-{make_digest(one.patient_id)}' if one.patient_id else '',
             folder,
             'dicom',
             files,
@@ -264,9 +262,9 @@ def _name_cases(images: Sequence[RawImage]) -> list[RawImage]:
     names: dict[str, RawImage] = {}
     for image in images:
         stem, _ = split_suffix(image.path.name) or (image.path.name, '')
-        path = _slug((image.path.parent / stem).as_posix())
-        wishes = [_slug(stem)] if image.layout == 'bids' else []
-        digest = hashlib.sha256(image.path.as_posix().encode()).hexdigest()[:8]
+        path = make_slug((image.path.parent / stem).as_posix())
+        wishes = [make_slug(stem)] if image.layout == 'bids' else []
+        digest = make_digest(f'{image.path} {image.case_id}')
         wishes += [image.case_id or path, path, f'{path}-{digest}']
         name = next(w for w in wishes if w.casefold() not in names)
         names[name.casefold()] = replace(image, case_id=name)
@@ -325,9 +323,3 @@ def _explain_nothing(tree: _Tree) -> str:
 
 def _relate(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
-
-
-def _slug(text: str) -> str:
-    """Letters, digits, dot, dash and underscore of a path, as a case may be named."""
-    slug = re.sub(r'[^A-Za-z0-9._]+', '-', text).strip('-.')
-    return slug[-150:].lstrip('-.') or 'image'

@@ -216,7 +216,9 @@ class Manifest:
         check_unique('case_id', (c.case_id for c in self.cases))
         if kind is Case:
             check_unique('img_path', (c.img_path for c in self.cases))
-            check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
+            # Pictures with a class and no label map share an empty one.
+            if self.metainfo['task'] != 'classification':
+                check_unique('seg_map_path', (c.seg_map_path for c in self.cases))
         else:
             check_unique('path', (path for c in self.cases for path in c.paths))
         if kind is ROICase:
