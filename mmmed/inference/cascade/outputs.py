@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmmed.files import write_json_atomic
-from mmmed.inference.cascade.cascade import CascadeResult
 from mmmed.inference.cascade.lesion_analysis import LesionAnalysis
 from mmmed.inference.cascade.pictures import NOTE
 from mmmed.inference.cascade.records import make_generated_by, write_record
+from mmmed.inference.cascade.result import CascadeResult
 from mmmed.inference.cascade.series import PICTURES, Series
 from mmmed.inference.discovery import make_safe_name
 from mmmed.io import Segment, write_label, write_segmentation, write_volume

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmmed.inference.cascade.cascade import CascadeResult
 from mmmed.inference.cascade.lesion_analysis import LesionAnalysis, analyze_lesions
 from mmmed.inference.cascade.outputs import OutputSettings, write_results
 from mmmed.inference.cascade.records import (
@@ -20,6 +19,7 @@ from mmmed.inference.cascade.records import (
     describe_software,
     make_generated_by,
 )
+from mmmed.inference.cascade.result import CascadeResult
 from mmmed.inference.cascade.series import Series, UnfitError
 from mmmed.inference.cascade.series_store import PREVIEWS, SeriesStore
 from mmmed.inference.cascade.weights import WeightsError
