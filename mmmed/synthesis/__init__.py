@@ -19,6 +19,15 @@ in_place=False) -> (image, label)``
 
 from .applying import apply_lesions as apply_lesions
 from .composition import MASS_EFFECT_REACH as MASS_EFFECT_REACH
+from .cord_applying import CordSynthesis as CordSynthesis
+from .cord_applying import apply_cord_lesions as apply_cord_lesions
+from .cord_drawing import CordLesionPlan as CordLesionPlan
+from .cord_drawing import CordLesionRecipe as CordLesionRecipe
+from .cord_drawing import draw_cord_lesions as draw_cord_lesions
+from .cord_drawing import plan_cord_lesions as plan_cord_lesions
+from .cord_geometry import CordGeometry as CordGeometry
+from .cord_geometry import measure_cord as measure_cord
+from .cord_records import CordLesionRecord as CordLesionRecord
 from .drawing import LesionPlan as LesionPlan
 from .drawing import draw_lesions as draw_lesions
 from .drawing import plan_lesions as plan_lesions
