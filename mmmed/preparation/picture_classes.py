@@ -50,7 +50,7 @@ class PictureClassPreparer(BasePreparer):
         levels: Only the first so many folders make the class; None for all.
         table: CSV with the columns path, class and, if known, patient and phase.
         patient_pattern: Regular expression, searched in the path of each picture.
-        merge: CSV with the columns folder and class: all classes at or below a folder
+        join: CSV with the columns folder and class: all classes at or below a folder
             become one, such as ``MR/spine,spine``. The longest folder counts, and
             every class needs one.
         **options: See :class:`BasePreparer`. Where pictures have phases, ``val`` is
@@ -72,7 +72,7 @@ class PictureClassPreparer(BasePreparer):
         levels: int | None = None,
         table: str | Path | None = None,
         patient_pattern: str | None = None,
-        merge: str | Path | None = None,
+        join: str | Path | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -84,7 +84,7 @@ class PictureClassPreparer(BasePreparer):
         self.table = None if table is None else Path(table)
         self.patient_pattern = patient_pattern
         self._labels: dict[str, str] = {}
-        self.merge = {} if merge is None else _read_merge(Path(merge))
+        self.joined = {} if join is None else _read_joined(Path(join))
 
     @classmethod
     def add_arguments(cls, add: Callable[..., Any]) -> None:
@@ -93,7 +93,7 @@ class PictureClassPreparer(BasePreparer):
         add('--levels', type=int, metavar='N', help='folders that make the class (all)')
         add('--table', metavar='CSV', help='path, class, patient, phase of pictures')
         add('--patient-pattern', metavar='REGEX', help='patient within the path')
-        add('--merge', metavar='CSV', help='folder and class: join classes')
+        add('--join', metavar='CSV', help='folder and class: join classes')
 
     def discover(self, raw: Path) -> Plan:
         """Find all pictures; none is opened."""
@@ -102,7 +102,7 @@ class PictureClassPreparer(BasePreparer):
             pictures = find_pictures(raw, levels=self.levels)
         else:
             pictures, findings = read_picture_table(raw, self.table)
-        if self.merge:
+        if self.joined:
             pictures = [replace(p, label=self._rename(p.label)) for p in pictures]
         pictures, told_by = find_patients(pictures, self.patient_pattern)
         pictures = self._take_phases(pictures, findings)
@@ -128,9 +128,9 @@ class PictureClassPreparer(BasePreparer):
     def _rename(self, label: str) -> str:
         path = PurePosixPath(label)
         for folder in (path, *path.parents):
-            if folder in self.merge:
-                return self.merge[folder]
-        raise InputError(f'--merge: no line for the class {label!r}')
+            if folder in self.joined:
+                return self.joined[folder]
+        raise InputError(f'--join: no line for the class {label!r}')
 
     def _take_phases(
         self, pictures: Sequence[RawPicture], findings: list[Finding]
@@ -246,7 +246,7 @@ def _to_luma(array: NDArray) -> NDArray[np.uint8]:
     return np.rint(array @ np.asarray(_LUMA)).astype(np.uint8)
 
 
-def _read_merge(file: Path) -> dict[PurePosixPath, str]:
+def _read_joined(file: Path) -> dict[PurePosixPath, str]:
     try:
         with file.open(encoding='utf-8-sig', newline='') as stream:
             reader = csv.DictReader(stream, strict=True)

@@ -65,7 +65,7 @@ def test_classes_are_folders_in_alphabetical_order(radimagenet, tmp_path):
 def test_patients_stay_together_and_classes_can_be_joined(radimagenet, tmp_path):
     table = tmp_path / 'merge.csv'
     table.write_text('folder,class\nMR/spine,spine\nMR,head\nCT,other\n')
-    options = {'merge': table, 'patient_pattern': r'/(p\d)_', 'target': 'anatomy'}
+    options = {'join': table, 'patient_pattern': r'/(p\d)_', 'target': 'anatomy'}
     outcome, manifest = prepare(radimagenet, tmp_path / 'out', **options)
     assert {case.patient_id for case in manifest.cases} == {'p0', 'p1', 'p2', 'p3'}
     # Names that the spine knows keep the order in which it knows them.
