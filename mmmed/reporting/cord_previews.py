@@ -33,10 +33,10 @@ MOSAIC_NAME = re.compile(r'mosaic_(axial|sagittal)_(image|overlay)\.jpg')
 
 MAX_PREVIEWS = 6
 _LARGEST = 3
-_SAGITTAL_TILES, _AXIAL_TILES, _AXIAL_COLUMNS = 6, 24, 8
+_SAGITTAL_TILES, _AXIAL_TILES, _WHOLE_TILES = 6, 24, 8
 _AXIAL_MM, _MARGIN_MM = 36.0, 14.0
 _RIM = 0.25
-_WIDTH_PX, _MAX_HEIGHT_PX = 1000, 900
+_WIDTH_PX, _MAX_HEIGHT_PX = 1000, 640
 _PREVIEW_PX = 760
 # Values of the picture: all but these shares, of what lies about the cord.
 _PERCENTILES = (0.5, 99.7)
@@ -88,7 +88,7 @@ def write_previews(
         number = convert_index(volume, plane, index)
         tile = _make_slice(scene, volume, plane, index)
         name = f'slice_{number:03d}_overlay.png'
-        files[name] = _draw(scene, [tile], 1, 'png', _PREVIEW_PX, legend=True)
+        files[name] = _draw(scene, [tile], 'png', _PREVIEW_PX, legend=True)
         cord, lesion = (np.take(m, index, axis) for m in (scene.cord, scene.lesion))
         shown.append(
             {
@@ -100,13 +100,13 @@ def write_previews(
             }
         )
     mosaics = []
-    for name, tiles, columns in (
-        ('sagittal', _plan_sagittal(scene, volume), _SAGITTAL_TILES),
-        ('axial', _plan_axial(scene, volume), _AXIAL_COLUMNS),
+    for name, tiles in (
+        ('sagittal', _plan_sagittal(scene, volume)),
+        ('axial', _plan_axial(scene, volume)),
     ):
         for kind in ('image', 'overlay'):
             files[f'mosaic_{name}_{kind}.jpg'] = _draw(
-                scene, tiles, columns, 'jpg', _WIDTH_PX, overlay=kind == 'overlay'
+                scene, tiles, 'jpg', _WIDTH_PX, overlay=kind == 'overlay'
             )
         numbers = [convert_index(volume, name, tile.index) for tile in tiles]
         with_lesion = sum(bool(cut_masks(scene, tile)[1].any()) for tile in tiles)
@@ -285,7 +285,8 @@ def _plan_axial(scene: CordScene, volume: Volume) -> list[CordTile]:
             for step, size in zip(scene.spacing[1:], side, strict=True)
         ]
     tiles = []
-    for k in choose_indices(scene, 0, _AXIAL_TILES)[::-1]:
+    count = _AXIAL_TILES if mask.any() else _WHOLE_TILES
+    for k in choose_indices(scene, 0, count)[::-1]:
         top, left = 0, 0
         if mask.any():
             center = np.flip(_find_center(mask, k))
@@ -340,19 +341,23 @@ def _describe_tile(volume: Volume, plane: str, index: int) -> str:
 def _draw(
     scene: CordScene,
     tiles: Sequence[CordTile],
-    columns: int,
     kind: str,
     width: int,
     *,
     overlay: bool = True,
     legend: bool = False,
 ) -> bytes:
-    """A picture that is not much higher than a screen."""
+    """A picture no larger than a screen; tiles as large as they can be."""
     pixel = drop_plane_axis(scene.spacing, tiles[0].plane)
-    columns = min(columns, len(tiles))
-    rows = -(-len(tiles) // columns)
-    shape = rows * tiles[0].height * pixel[0], columns * tiles[0].width * pixel[1]
-    width = min(width, round(_MAX_HEIGHT_PX * shape[1] / shape[0]))
+    height_mm, width_mm = tiles[0].height * pixel[0], tiles[0].width * pixel[1]
+    height = max(_MAX_HEIGHT_PX, width) if len(tiles) == 1 else _MAX_HEIGHT_PX
+    scales = [
+        min(width / (n * width_mm), height / (-(-len(tiles) // n) * height_mm))
+        for n in range(1, len(tiles) + 1)
+    ]
+    best = max(scales)
+    columns = scales.index(best) + 1
+    width = round(best * columns * width_mm)
     figure = plot_cord_tiles(
         scene, tiles, columns=columns, width_px=max(width, 160), overlay=overlay,
         legend=legend,

@@ -7,7 +7,7 @@ import base64
 import html
 from collections.abc import Iterable
 
-_VOID = {'br', 'img', 'meta', 'col'}
+_VOID = {'br', 'img', 'meta', 'col', 'input'}
 
 
 class Markup(str):

@@ -6,6 +6,9 @@ returns a figure of its own. Not here: what to show (``mmmed.reporting``).
 
 from .agreement_plots import plot_agreement as plot_agreement
 from .agreement_plots import plot_bland_altman as plot_bland_altman
+from .cord_mosaic import CordScene as CordScene
+from .cord_mosaic import CordTile as CordTile
+from .cord_mosaic import plot_cord_tiles as plot_cord_tiles
 from .figure import encode_figure as encode_figure
 from .lesion_plots import plot_lesion_profile as plot_lesion_profile
 from .lesion_plots import plot_size_strata as plot_size_strata

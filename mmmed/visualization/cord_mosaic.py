@@ -30,6 +30,8 @@ EDGES = {
     'coronal': ('R', 'L', 'S', 'I'),
     'sagittal': ('A', 'P', 'S', 'I'),
 }
+# Mean width of a letter of the title.
+_LETTER_PX = 5.8
 _BARS_MM = (2, 5, 10, 20, 50, 100, 200)
 _OUTLINE = [withStroke(linewidth=2.2, foreground='black')]
 
@@ -129,6 +131,7 @@ def plot_cord_tiles(
         row, column = divmod(place, columns)
         corner = row * (height + gap), column * (width + gap)
         _draw_tile(axis, scene, tile, corner, pixel, overlay, line)
+        _draw_title(axis, tile.title, corner, width, scale * DPI)
     # The line of the title is kept free.
     below = 13 / DPI / scale if first.title else 0.0
     _draw_edges(axis, first.plane, (height, width), below)
@@ -164,11 +167,18 @@ def _draw_tile(
             axis.imshow(fill, extent=area, aspect='auto', interpolation='nearest')
         _outline(axis, cord, corner, pixel, CORD_COLOR, line)
         _outline(axis, lesion, corner, pixel, LESION_COLOR, line)
-    if tile.title:
-        axis.text(
-            left + 0.02 * size[1], top + 0.015 * size[0], tile.title, color='white',
-            fontsize=7, va='top', path_effects=_OUTLINE,
-        )  # fmt: skip
+
+
+def _draw_title(
+    axis: Axes, title: str, corner: tuple[float, float], width: float, scale: float
+) -> None:
+    """Where a tile is; in a narrow one only what stands before the colon."""
+    if len(title) * _LETTER_PX > width * scale:
+        title = title.partition(':')[0]
+    axis.text(
+        corner[1] + 3 / scale, corner[0] + 2 / scale, title, color='white',
+        fontsize=7, va='top', path_effects=_OUTLINE,
+    )  # fmt: skip
 
 
 def cut_masks(scene: CordScene, tile: CordTile) -> tuple[NDArray, NDArray]:
