@@ -11,5 +11,6 @@ from .hooks import ResumableEarlyStoppingHook as ResumableEarlyStoppingHook
 from .hooks import RunRecordHook as RunRecordHook
 from .hooks import SegmentationDescriptionHook as SegmentationDescriptionHook
 from .hooks import SelfDescriptionHook as SelfDescriptionHook
+from .hooks import STAMPPruningHook as STAMPPruningHook
 from .loops import ResumableEpochLoop as ResumableEpochLoop
 from .loops import ResumableIterLoop as ResumableIterLoop

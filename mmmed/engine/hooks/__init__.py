@@ -8,6 +8,7 @@ from .classification_record_hook import (
 )
 from .lesion_filter_hook import LesionFilterHook as LesionFilterHook
 from .norm_momentum_hook import NormMomentumHook as NormMomentumHook
+from .pruning_hook import STAMPPruningHook as STAMPPruningHook
 from .resumable_checkpoint_hook import (
     ResumableCheckpointHook as ResumableCheckpointHook,
 )
