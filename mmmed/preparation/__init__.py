@@ -5,6 +5,7 @@ from .base import BasePreparer as BasePreparer
 from .base import Outcome as Outcome
 from .cranium import CraniumPreparer as CraniumPreparer
 from .decathlon import DecathlonPreparer as DecathlonPreparer
+from .dicom_to_nifti import DicomConverter as DicomConverter
 from .findings import Finding as Finding
 from .findings import InputError as InputError
 from .lesion_rois import LesionROIPreparer as LesionROIPreparer
