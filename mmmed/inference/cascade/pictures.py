@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmmed.inference.recipe import PICTURE_PLANES
 from mmmed.io import read_volume
 from mmmed.io.png import squeeze_grey
 from mmmed.structures import Volume, VolumeSource
@@ -22,6 +23,25 @@ NOTE = (
 )
 # Grey values between the channels that compression makes of a grey picture.
 _GREY_TOLERANCE = 8
+
+
+def place_pictures(volume: Volume, plane: str) -> Volume:
+    """The same pictures with the axes that they are taken to have.
+
+    Args:
+        volume: From :func:`read_pictures`.
+        plane: Which they show; turned as radiologists look at them.
+
+    Returns:
+        A volume of the same array, for measures and previews; for files the one
+        without a claim is right.
+    """
+    axes = np.zeros((4, 4))
+    axes[3, 3] = 1
+    for axis, letter in enumerate(PICTURE_PLANES[plane]):
+        world = next(k for k, pair in enumerate(('RL', 'AP', 'SI')) if letter in pair)
+        axes[world, axis] = volume.spacing[axis] * (1 if letter in 'RAS' else -1)
+    return Volume(volume.array, volume.spacing, axes, volume.source)
 
 
 def sort_naturally(paths: Iterable[Path]) -> list[Path]:

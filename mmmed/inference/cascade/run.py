@@ -159,7 +159,13 @@ def run_cascade(
     found = find_series(source, leave_out=out)
     part = found.select_part(call.num_parts, call.part_id)
     settings = describe_settings(call)
-    shared = JobSettings(hash_json(settings), call.device, call.output, call.overwrite)
+    shared = JobSettings(
+        hash_json(settings),
+        call.device,
+        call.output,
+        call.overwrite,
+        call.settings.processing.picture_plane,
+    )
     stores = [SeriesStore(out / one.folder) for one in part]
     if not call.overwrite:
         _check_folder(out)

@@ -14,13 +14,14 @@ import numpy as np
 
 from mmmed.inference.cascade.lesion_analysis import LesionAnalysis, analyze_lesions
 from mmmed.inference.cascade.outputs import OutputSettings, write_results
+from mmmed.inference.cascade.pictures import place_pictures
 from mmmed.inference.cascade.records import (
     SCHEMA_VERSION,
     describe_software,
     make_generated_by,
 )
 from mmmed.inference.cascade.result import CascadeResult
-from mmmed.inference.cascade.series import Series, UnfitError
+from mmmed.inference.cascade.series import PICTURES, Series, UnfitError
 from mmmed.inference.cascade.series_store import PREVIEWS, SeriesStore
 from mmmed.inference.cascade.weights import WeightsError
 from mmmed.inference.case_store import ConflictError
@@ -46,12 +47,14 @@ class JobSettings:
         device: Where networks compute.
         output: What is written.
         overwrite: Make finished results anew.
+        picture_plane: Plane that pictures show.
     """
 
     settings_sha256: str
     device: str
     output: OutputSettings
     overwrite: bool = False
+    picture_plane: str = 'sagittal'
 
 
 class SeriesJob:
@@ -150,11 +153,14 @@ class SeriesJob:
 
     def _write(self, volume: Volume, result: CascadeResult) -> None:
         analysis = None
+        placed = volume
+        if self.series.kind == PICTURES:
+            placed = place_pictures(volume, self.settings.picture_plane)
         if result.lesion_mask is not None:
             analysis = analyze_lesions(
                 result.lesion_mask,
                 result.cord_mask,
-                volume,
+                placed,
                 confidence=result.confidence,
             )
             self._log['lesions'] = {
@@ -174,7 +180,7 @@ class SeriesJob:
         if self.on_series is None:
             return
         try:
-            self.on_series(self.store.folder / PREVIEWS, volume, result, analysis)
+            self.on_series(self.store.folder / PREVIEWS, placed, result, analysis)
         except Exception as error:  # a picture is not worth the masks
             self._log['warnings'].append(f'No previews: {_explain(error)}')
 
@@ -184,10 +190,13 @@ class SeriesJob:
         self._log['input'] |= {
             'shape': list(volume.shape),
             'spacing_mm': list(volume.spacing),
-            'axcodes': volume.orientation,
-            'affine': np.asarray(volume.grid).tolist(),
             'notes': notes,
         }
+        if self.series.kind != PICTURES:
+            self._log['input'] |= {
+                'axcodes': volume.orientation,
+                'affine': np.asarray(volume.grid).tolist(),
+            }
         self._log['warnings'] += notes
 
     def _end(self, status: str, reason: str) -> None:

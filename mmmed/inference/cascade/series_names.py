@@ -19,7 +19,7 @@ from mmmed.inference.discovery import make_safe_name
 from mmmed.io import DicomSeries, find_suffix
 
 # Names of files that lie beside the folders that are named here.
-_TAKEN = ('run.json', 'batch_report.json', 'analysis_summary.json', 'index.html')
+_TAKEN = ('run.json', 'batch_report.json', 'analysis_summary.json', 'report.html')
 
 
 @dataclass(frozen=True)
