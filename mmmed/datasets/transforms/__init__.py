@@ -30,6 +30,7 @@ from .slice_warps import RandomLensSlice as RandomLensSlice
 from .slice_warps import RandomPoseSlice as RandomPoseSlice
 from .spatial import RandomAffineSlice as RandomAffineSlice
 from .spatial import RandomFlipSlice as RandomFlipSlice
+from .synthesize_cord_lesions import SynthesizeCordLesions as SynthesizeCordLesions
 from .synthesize_lesions import SynthesizeLesions as SynthesizeLesions
 from .volume_cropping import RandomCropVolume as RandomCropVolume
 from .volume_intensity import RandomIntensityVolume as RandomIntensityVolume

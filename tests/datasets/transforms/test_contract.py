@@ -59,6 +59,7 @@ VOLUMES = {
     'RandomIntensityVolume',
     'RandomMRArtifact',
     'SequenceDropout',
+    'SynthesizeCordLesions',
     'SynthesizeLesions',
 }
 NAMES = sorted(TRANSFORMS.module_dict)
