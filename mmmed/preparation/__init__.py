@@ -12,3 +12,4 @@ from .lesion_rois import LesionROIPreparer as LesionROIPreparer
 from .liver import LiverPreparer as LiverPreparer
 from .picture_classes import PictureClassPreparer as PictureClassPreparer
 from .spine import SpinePreparer as SpinePreparer
+from .spine_slices import SpineSlicePreparer as SpineSlicePreparer

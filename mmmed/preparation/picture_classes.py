@@ -76,6 +76,7 @@ class PictureClassPreparer(BasePreparer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._val_is_chosen = bool(self.partition.val_patients)
         if not target.isidentifier():
             raise InputError(f'--target is {target!r}, expected a plain name')
         if levels is not None and levels < 1:
@@ -155,7 +156,7 @@ class PictureClassPreparer(BasePreparer):
                 'such phases leak, divide by patient instead'
             )
         if val:
-            if self.partition.val_patients:
+            if self._val_is_chosen:
                 raise InputError(
                     '--val-patients: the pictures have a val phase already'
                 )

@@ -7,7 +7,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -63,7 +63,7 @@ def find_pictures(root: Path, *, levels: int | None = None) -> list[RawPicture]:
         InputError: There are no pictures, they lie at different depths, or only some
             of the first folders are phases.
     """
-    paths = list(_walk(root))
+    paths = list_pictures(root)
     if not paths:
         raise InputError(f'{root}: no picture ({", ".join(SUFFIXES)}) in it')
     tops = {path.parts[0].lower() for path in paths if len(path.parts) > 1}
@@ -88,7 +88,7 @@ def find_pictures(root: Path, *, levels: int | None = None) -> list[RawPicture]:
         RawPicture(
             path,
             '/'.join(path.parts[first:-1][:levels]),
-            _PHASES[path.parts[0].lower()] if phases else None,
+            find_phase(path),
         )
         for path in paths
     ]
@@ -124,6 +124,24 @@ def read_picture_table(
     ]
     gone = {p.path for p in absent}
     return [p for p in pictures if p.path not in gone], findings
+
+
+def list_pictures(root: Path) -> list[PurePosixPath]:
+    """All pictures below a folder, relative to it, by name; hidden ones are not."""
+    paths = []
+    for folder, children, names in os.walk(root):
+        children[:] = sorted(c for c in children if not c.startswith('.'))
+        paths += [
+            PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
+            for name in sorted(names)
+            if name.lower().endswith(SUFFIXES) and not name.startswith('.')
+        ]
+    return paths
+
+
+def find_phase(path: PurePosixPath) -> str | None:
+    """Phase that the first folder of a path stands for: train, val, test or None."""
+    return _PHASES.get(path.parts[0].lower()) if len(path.parts) > 1 else None
 
 
 def find_patients(
@@ -167,14 +185,6 @@ def find_patients(
             )
         result.append(replace(picture, patient=name))
     return result, 'pattern'
-
-
-def _walk(root: Path) -> Iterator[PurePosixPath]:
-    for folder, children, names in os.walk(root):
-        children[:] = sorted(c for c in children if not c.startswith('.'))
-        for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith('.'):
-                yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
 
 
 def _find_heads(file: Path, names: Sequence[str]) -> dict[str, str]:
