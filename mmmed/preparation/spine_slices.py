@@ -47,9 +47,10 @@ class _Pair:
 class SpineSlicePreparer(BasePreparer):
     """Preparer of exported slices of the spine, one case a slice.
 
-    For ``mmmed.MedSegDataset``. Raw folder: ``images/[train|val|test/]...`` mirrored by ``labels/...`` with the same
+    Raw folder: ``images/[train|val|test/]...`` mirrored by ``labels/...`` with the same
     names (suffixes may differ), PNG or JPEG images and PNG labels; anywhere below, such
-    as ``SUBJECT/images/train/T2w_sagittal/x_12.png``. Labels: above 0 is inside.
+    as ``SUBJECT/images/train/T2w_sagittal/x_12.png``. Labels: above 0 is inside. The
+    result is for ``mmmed.MedSegDataset``.
 
     The patient is ``sub-*`` in the path, or that of the table. Pictures that have none
     are one person. Pictures carry no millimetres: ``spacing`` is null unless
