@@ -12,6 +12,7 @@ LEAVES = sorted(
     p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts
 ) + sorted((ROOT / 'projects').rglob('configs/*.py'))
 BASES = sorted((ROOT / 'configs/_base_').rglob('*.py'))
+SMALL = {'efficientvit_m5': 'efficientvit_m0', 'repvit_m1_0': 'repvit_m0_9'}
 WIDTHS = {'mmmed.SpinalUNet': 'features', 'mmmed.DUCKNet': 'init_features'}
 names = [str(p.relative_to(ROOT)) for p in LEAVES]
 
@@ -79,12 +80,17 @@ def check_volume_model(model, registry):
 
 
 def check_classifier(model, registry):
+    slices, size = model.network.get('slices') or 4, (16, 24)
+    backbone = model.network.get('backbone', {})
+    if backbone.get('type') == 'mmmed.TimmSliceEncoder':
+        # A small relative, and one slice as in the recipe.
+        backbone.model = SMALL.get(backbone.model, backbone.model)
+        slices, size = 1, (224, 224) if 'efficientvit' in backbone.model else (64, 64)
     network = registry.build(model).eval()
-    count = len(model.network.sequences)
+    count = len(network.network.sequences)
     available = torch.tensor([[True] * count, [True] + [False] * (count - 1)])
-    slices = model.network.slices or 4
     with torch.no_grad():
-        logits = network(torch.zeros(2, count, 1, slices, 16, 24), available)
+        logits = network(torch.zeros(2, count, 1, slices, *size), available)
     assert {k: tuple(v.shape) for k, v in logits.items()} == {
         name: (2, classes) for name, classes in model.head.targets.items()
     }
