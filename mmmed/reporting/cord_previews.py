@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmmed.files import write_bytes_atomic, write_json_atomic
 from mmmed.functional.masks import check_mask
 from mmmed.functional.orientation import plan_reorientation
-from mmmed.functional.planes import PLANE_AXES, drop_plane_axis
+from mmmed.functional.planes import PLANE_AXES, drop_plane_axis, extract_slice
 from mmmed.structures.volume import CANONICAL, Volume
 from mmmed.visualization.cord_mosaic import (
     DPI,
@@ -80,7 +80,6 @@ def write_previews(
         )
     plane = plane or find_plane(volume)
     scene = make_scene(volume, cord_mask, lesion_mask)
-    axis = PLANE_AXES[plane]
     chosen, absent = _choose_slices(scene, volume, plane, slices)
     files: dict[str, bytes] = {}
     shown: list[dict[str, Any]] = []
@@ -89,7 +88,9 @@ def write_previews(
         tile = _make_slice(scene, volume, plane, index)
         name = f'slice_{number:03d}_overlay.png'
         files[name] = _draw(scene, [tile], 'png', _PREVIEW_PX, legend=True)
-        cord, lesion = (np.take(m, index, axis) for m in (scene.cord, scene.lesion))
+        cord, lesion = (
+            extract_slice(mask, plane, index) for mask in (scene.cord, scene.lesion)
+        )
         shown.append(
             {
                 'file': name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from mmmed.functional.planes import drop_plane_axis, extract_slice
-from mmmed.visualization.figure import ORANGE, SKY, create_figure, use_style
+from mmmed.visualization.figure import ORANGE, SKY, use_style
 
 CORD_COLOR, LESION_COLOR = SKY, ORANGE
 FILL_ALPHA = 0.35
@@ -118,8 +119,9 @@ def plot_cord_tiles(
     full = (rows * (height + gap) - gap, columns * (width + gap) - gap)
     scale = width_px / full[1] / DPI
     strip = 0.3 if legend else 0.0
-    figure = create_figure(width_px / DPI, full[0] * scale + strip)
-    figure.set_layout_engine('none')
+    # Without a layout to find, nothing is drawn twice.
+    figure = Figure(figsize=(width_px / DPI, full[0] * scale + strip))
+    FigureCanvasAgg(figure)
     share = strip / (full[0] * scale + strip)
     axis = figure.add_axes((0, share, 1, 1 - share))
     axis.set_axis_off()
