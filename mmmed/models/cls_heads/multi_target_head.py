@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mmmed.functional.classification_weights import (
     RULES,
@@ -39,7 +40,7 @@ class MultiTargetHead(BaseModule):
         dropout: Share of features dropped in training.
         batch_norm: Whether every target normalises the features over the batch before
             its linear layer, 2 D more weights each, as heads of EfficientViT and
-            RepViT do. Training then takes batches of two or more.
+            RepViT do. A batch of one case is normalised by the running statistics.
         init_cfg: As in the host.
 
     Raises:
@@ -125,7 +126,7 @@ class MultiTargetHead(BaseModule):
             own = features if features.ndim == 2 else features[:, index]
             rank = self.ranks[name]
             if self.norms:  # what is dropped is no part of the statistics
-                own = self.dropout(self.norms[rank](own))
+                own = self.dropout(_normalize(self.norms[rank], own))
             logits[name] = self.fcs[rank](own)
         return logits
 
@@ -243,6 +244,15 @@ class MultiTargetHead(BaseModule):
                 f'{list(self.targets)}'
             )
         return {name: float(given.get(name, 1.0)) for name in self.targets}
+
+
+def _normalize(norm: nn.Module, features: Tensor) -> Tensor:
+    # The last batch of an epoch may hold one case, which has no variance.
+    if norm.training and len(features) == 1:
+        assert isinstance(norm, nn.BatchNorm1d)
+        values = norm.running_mean, norm.running_var, norm.weight, norm.bias
+        return functional.batch_norm(features, *values, eps=norm.eps)
+    return norm(features)
 
 
 def _check_targets(targets: Mapping[str, int]) -> None:

@@ -156,8 +156,10 @@ def test_batch_norm_is_one_of_each_target_and_comes_first():
         torch.testing.assert_close(
             logits['mvi'][:, 1] - bias[1], torch.tensor([-2.0, 2.0]), atol=1e-4, rtol=0
         )
+        alone = head(features[:1])['mvi'][0, 1] - bias[1]
         head.eval()
         single = head(features[:1])['mvi'][0, 1] - bias[1]
+    assert alone == single
     # Running mean 0.1 * 2, running variance 0.9 + 0.1 * 2.
     assert single.item() == pytest.approx(2 * (1 - 0.2) / math.sqrt(1.1), rel=1e-4)
     assert not any('norm' in name for name in plain.state_dict())
