@@ -1,14 +1,17 @@
 """A generated cord, and checkpoints of networks that are set by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 
-from mmmed.inference.cascade import CascadeSettings
+from mmmed.inference.cascade import Cascade, CascadeSettings
+from mmmed.inference.cascade.segmentation_config import SegmentationDescription
+from mmmed.inference.cascade.weights import LoadedSegmenter, load_segmenter
 from mmmed.inference.loading import build_model
 from mmmed.structures import Volume
 from mmmed.structures.spine_classes import SPINE_TARGETS
@@ -166,8 +169,8 @@ def make_series(
     grey[lesion] = LESION_GREY
     if outside:
         grey[10:15, 31:36, 4] = LESION_GREY
-    # Percentiles 0 and 100 are 0.1 and 1.0 then, whatever the series shows.
-    grey[0, 0, :] = 1.0
+    # A bright corner: percentiles do not depend on what else there is.
+    grey[:2, :15] = 1.0
     values = np.rint(1000 * grey).astype(np.int16)
     volume = Volume(values, (1.0, 0.8, 3.0)).reorient(orientation)
     truth = {
@@ -175,18 +178,6 @@ def make_series(
         for name, mask in (('cord', cord), ('lesion', lesion))
     }
     return volume, truth
-
-
-@pytest.fixture(scope='session')
-def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of all stages; not to be changed."""
-    return save_folder(tmp_path_factory.mktemp('weights'))
-
-
-@pytest.fixture
-def settings() -> Callable[..., CascadeSettings]:
-    """Settings with some groups changed, for small series."""
-    return make_settings
 
 
 def make_settings(**groups: Mapping[str, Any]) -> CascadeSettings:
@@ -198,6 +189,46 @@ def make_settings(**groups: Mapping[str, Any]) -> CascadeSettings:
     changed = {
         name: type(getattr(models, name))(**values) for name, values in groups.items()
     }
-    from dataclasses import replace
-
     return CascadeSettings(processing, replace(models, **changed))
+
+
+class CascadeParts(NamedTuple):
+    """What tests of the cascade build their inputs with."""
+
+    make_series: Callable[..., Any]
+    make_settings: Callable[..., CascadeSettings]
+    save_gate: Callable[..., Path]
+    save_segmenter: Callable[..., Path]
+
+
+@pytest.fixture(scope='session')
+def parts() -> CascadeParts:
+    """Functions of this file."""
+    return CascadeParts(make_series, make_settings, save_gate, save_segmenter)
+
+
+@pytest.fixture(scope='session')
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of all stages; not to be changed."""
+    return save_folder(tmp_path_factory.mktemp('weights'))
+
+
+@pytest.fixture(scope='session')
+def loaded(weights_folder: Path) -> Cascade:
+    """The cascade of that folder; not to be changed."""
+    return Cascade.load(weights_folder, make_settings())
+
+
+@pytest.fixture(scope='session')
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> LoadedSegmenter:
+    """That of the cord alone; not to be changed."""
+    path = tmp_path_factory.mktemp('cord') / 'cord.pth'
+    return load_segmenter(
+        save_segmenter(path, 'cord', 0.35), 'cord_segmentation', 'cord'
+    )
+
+
+@pytest.fixture(scope='session')
+def description(segmenter: LoadedSegmenter) -> SegmentationDescription:
+    """Of that segmentor: pixels of 0.8 mm, sides of multiples of 16."""
+    return segmenter.description
