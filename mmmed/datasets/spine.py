@@ -37,8 +37,9 @@ class SpineDataset(VolumeSliceDataset):
     without one; ``cord_pixels`` (None likewise); ``volume_spacing``, (Z, Y, X) in mm.
     ``metainfo['targets']`` has the class names.
 
-    Several planes are several of these in the host's ``ConcatDataset``: their
-    ``metainfo`` agree, and each slice keeps its random numbers (``Draw``).
+    Several planes are ``mmmed.PlanesDataset``, or several of these in the host's
+    ``ConcatDataset``: their ``metainfo`` agree, and each slice keeps its random numbers
+    (``Draw``).
 
     Source: Cohen-Adad J., Alonso-Ortiz E., Abramovic M. et al. Open-access quantitative
     MRI data of the spinal cord and reproducibility across participants, sites and

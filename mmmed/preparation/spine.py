@@ -26,6 +26,7 @@ from mmmed.structures.volume import CANONICAL
 
 TARGETS = ('cord', 'lesion')
 UNMARKED = ('healthy', 'skip')
+_TABLE = 'targets.csv'
 
 
 @PREPARERS.register_module(name='spine')
@@ -50,7 +51,8 @@ class SpinePreparer(BasePreparer):
         target: What the masks show: ``'cord'`` or ``'lesion'``. For lesions an image
             needs a cord mask too.
         targets: CSV with the columns path (image or folder), anatomy, location,
-            sequence, patient, which goes before what names say; None for names only.
+            sequence, patient, which goes before what names say; None for
+            ``targets.csv`` in the raw folder, or names only where there is none.
         patient_of: Who an image belongs to where nothing else says so: ``'subject'``
             (BIDS, PatientID; all others are one person) or ``'folder'``, the first.
         unmarked: What an image with a cord but without a lesion file is, with
@@ -114,6 +116,11 @@ class SpinePreparer(BasePreparer):
 
     def discover(self, raw: Path) -> Plan:
         """Find all images and their masks; no voxel is read."""
+        beside = raw / _TABLE
+        inputs = []
+        if self.table.file is None and beside.is_file():
+            self.table = TargetTable.read(beside)
+            inputs = [beside]
         images, findings = find_images(raw, self.table, patient_of=self.patient_of)
         if self.target == 'lesion':
             images = self._keep_corded(images, findings)
@@ -121,6 +128,7 @@ class SpinePreparer(BasePreparer):
             raw,
             [image.to_task() for image in images],
             findings,
+            inputs=inputs,
             context={image.case_id: image for image in images},
         )
 
@@ -256,7 +264,7 @@ class SpinePreparer(BasePreparer):
     def summarize(
         self, plan: Plan, records: Sequence[VolumeRecord], cases: Sequence[VolumeCase]
     ) -> Mapping[str, Any]:
-        """Masks that are not binary, empty ones, and lesions outside the cord."""
+        """The table, masks that are not binary, empty ones, and lesions outside the cord."""
         outside = {
             c.case_id: c.extra['voxels_outside_cord']
             for c in cases
@@ -266,7 +274,9 @@ class SpinePreparer(BasePreparer):
             r.case_id: r.facts['mask_values'] for r in records if r.facts['mask_values']
         }
         empty = [c.case_id for c in cases if c.positive is False]
+        table = self.table.file
         return {
+            'targets_file': table.name if table else None,
             'mask_values': odd,
             'empty_masks': empty,
             'voxels_outside_cord': outside,
@@ -274,7 +284,10 @@ class SpinePreparer(BasePreparer):
 
     def format_facts(self, summary: Mapping[str, Any]) -> list[str]:
         """The same as text lines."""
-        lines = [f'empty {self.target} masks: {len(summary["empty_masks"])}']
+        lines = [
+            f'targets are told by {summary["targets_file"] or "names alone"}',
+            f'empty {self.target} masks: {len(summary["empty_masks"])}',
+        ]
         if odd := summary['mask_values']:
             name, values = next(iter(odd.items()))
             lines.append(

@@ -150,6 +150,10 @@ def test_the_table_goes_before_names_and_names_persons(raw, tmp_path):
     assert len({c.patient_id for c in manifest.cases}) == 4
     again, _ = prepare(raw, tmp_path / 'out', targets=table, num_folds=2)
     assert (first.status, again.status) == ('written', 'unchanged')
+    (raw / 'targets.csv').write_text('path,location\nsub-a01,lumbar\n')
+    told, manifest = prepare(raw, tmp_path / 'b')
+    assert told.summary['targets_file'] == 'targets.csv'
+    assert manifest.cases[0].extra['targets']['location'] == 'lumbar'
     table.write_text('path,location\nt3,lumbar\n', encoding='utf-8')
     with pytest.raises(InputError, match='no image at t3'):
         prepare(raw, tmp_path / 'out', targets=table)
