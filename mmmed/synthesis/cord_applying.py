@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmmed.functional.masks import check_spacing
+from mmmed.functional.masks import Box, check_spacing
 from mmmed.synthesis.cord_records import CordLesionRecord
 from mmmed.synthesis.cord_shape import clip_box, measure_coverage
 
@@ -70,49 +70,76 @@ def apply_cord_lesions(
         )
     if not (math.isfinite(grey_scale) and grey_scale > 0):
         raise ValueError(f'grey_scale is {grey_scale}, expected > 0')
-    result = image.copy()
-    label = np.zeros(image.shape, np.uint8)
-    whole = [slice(o, o + n) for o, n in zip(origin, image.shape, strict=True)]
-    voxels = []
-    for lesion in lesions:
-        voxels.append(0)
-        box = clip_box(lesion, mm, whole)
+    whole = tuple(slice(o, o + n) for o, n in zip(origin, image.shape, strict=True))
+    boxes = [clip_box(lesion, mm, whole) for lesion in lesions]
+    hull = _join_boxes([box for box in boxes if box is not None])
+    result, label = image.copy(), np.zeros(image.shape, np.uint8)
+    voxels = [0] * len(boxes)
+    if hull is None:
+        return CordSynthesis(result, label, tuple(voxels))
+    view = _shift(hull, origin)
+    before, mask = image[view].astype(np.float64), cord[view] != 0
+    change = np.zeros(before.shape)
+    for number, (lesion, box) in enumerate(zip(lesions, boxes, strict=True)):
         if box is None:
             continue
-        z, y, x = (
-            slice(part.start - o, part.stop - o)
-            for part, o in zip(box, origin, strict=True)
-        )
-        inside = cord[z, y, x] != 0
-        if not inside.any():
+        part = _shift(box, [side.start for side in hull])
+        if not mask[part].any():
             continue
         share, noise = measure_coverage(lesion, mm, box)
-        share = np.where(inside, share, 0.0)
-        _blend(result[z, y, x], share, noise, lesion, grey_scale)
+        share = np.where(mask[part], share, 0.0)
+        own = _measure_change(before[part], share, noise, lesion, grey_scale)
+        # Where lesions overlap the stronger one shows, in whatever order they come.
+        kept = change[part]
+        np.copyto(kept, own, where=np.abs(own) > np.abs(kept))
         filled = share >= 0.5
-        label[z, y, x] |= filled
-        voxels[-1] = int(np.count_nonzero(filled))
+        label[_shift(box, origin)] |= filled
+        voxels[number] = int(np.count_nonzero(filled))
+    _add_change(result[view], before, change)
     return CordSynthesis(result, label, tuple(voxels))
 
 
-def _blend(
-    image: NDArray,
+def _join_boxes(boxes: Sequence[Box]) -> Box | None:
+    """Smallest box around all; None for none."""
+    if not boxes:
+        return None
+    return tuple(
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*boxes, strict=True)
+    )
+
+
+def _shift(box: Box, origin: Sequence[int]) -> Box:
+    """A box of the volume as one of an array that begins at ``origin``."""
+    return tuple(
+        slice(side.start - first, side.stop - first)
+        for side, first in zip(box, origin, strict=True)
+    )
+
+
+def _measure_change(
+    before: NDArray[np.float64],
     share: NDArray[np.float64],
     noise: NDArray[np.float64],
     lesion: CordLesionRecord,
     grey_scale: float,
-) -> None:
-    """Mix a lesion into an image, in place."""
+) -> NDArray[np.float64]:
+    """What a lesion adds to each grey value."""
     grey = lesion.cord_grey * grey_scale
     limit = _GRAIN_LIMIT * lesion.cord_spread * grey_scale
     contrast = (lesion.ratio - 1) * (1 + lesion.texture * noise)
-    before = image.astype(np.float64)
     other = np.clip((np.abs(before - grey) - limit) / grey, 0, 1)
-    after = before + share * (1 - other) * contrast * grey
+    return np.asarray(share * (1 - other) * contrast * grey)
+
+
+def _add_change(
+    image: NDArray, before: NDArray[np.float64], change: NDArray[np.float64]
+) -> None:
+    """Add to an image of any type, in place."""
     # No grey value falls below 0 that was not there before.
-    after = np.maximum(after, np.minimum(before, 0))
+    after = np.maximum(before + change, np.minimum(before, 0))
     if image.dtype.kind in 'iu':
         limits = np.iinfo(image.dtype)
         after = np.clip(np.rint(after), limits.min, limits.max)
     # Where there is no lesion, not even rounding may change a value.
-    np.copyto(image, after.astype(image.dtype), where=share > 0)
+    np.copyto(image, after.astype(image.dtype), where=change != 0)

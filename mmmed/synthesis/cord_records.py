@@ -31,7 +31,7 @@ class CordLesionRecord:
             before the turn about the cord, > 0.
         rotation: Row-major 3x3 matrix from the array axes to the semi-axes.
         ratio: Signal of the lesion over that of the cord around it, > 0.
-        cord_grey: Median grey value of the cord around it, in the volume.
+        cord_grey: Median grey value of the cord around it, in the volume, > 0.
         cord_spread: Standard deviation of the same, by the median of differences;
             grain beyond ``2.5`` of them does not stay in the lesion.
         edge_mm: Half width of the ramp at the border, > 0.
@@ -68,8 +68,9 @@ class CordLesionRecord:
         # Also false for what is not a number.
         if not all(abs(number) < _NUMBER_LIMIT for number in numbers):
             raise ValueError('a cord lesion holds a number that is not plausible')
-        if min(*self.radii_mm, self.edge_mm, self.texture_mm, self.ratio) <= 0:
-            raise ValueError('radii, edge, texture and ratio of a lesion must be > 0')
+        positive = (self.edge_mm, self.texture_mm, self.ratio, self.cord_grey)
+        if min(*self.radii_mm, *positive) <= 0:
+            raise ValueError('radii, edge, texture, ratio and grey must be > 0')
         if not 0 <= self.texture <= 1 or self.dents_mm < 0 or self.cord_spread < 0:
             raise ValueError('texture lies outside [0, 1], or dents or spread < 0')
         if self.sequence not in SEQUENCES or not 0 <= self.texture_seed < 2**32:

@@ -56,6 +56,7 @@ def test_the_label_is_the_union_of_all_lesions(scan):
     # In any order.
     back = apply_cord_lesions(image, cord, lesions[::-1], SPACING)
     np.testing.assert_array_equal(back.label, together.label)
+    np.testing.assert_array_equal(back.image, together.image)
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'uint8', 'uint16', 'int16'])
@@ -105,6 +106,14 @@ def test_a_lesion_has_its_ratio_and_the_grain_of_the_cord():
     assert made.image[core].mean() == pytest.approx(450, abs=6)
     change = made.image[core] - image[core]
     np.testing.assert_allclose(change, 150, rtol=1e-4)
+
+
+def test_where_lesions_overlap_the_stronger_one_shows():
+    image, cord = make_scan(noise=0)
+    balls = [make_ball(), make_ball(ratio=1.3, center_mm=(25.0, 12.0, 11.0))]
+    both = apply_cord_lesions(image, cord, balls, SPACING).image
+    single = [apply_cord_lesions(image, cord, [one], SPACING).image for one in balls]
+    np.testing.assert_array_equal(both, np.maximum(*single))
 
 
 @pytest.mark.parametrize(('sequence', 'sign'), [('T2w', 1), ('T1w', -1)])

@@ -27,6 +27,7 @@ def test_json_brings_back_the_same_record():
         ({'ratio': '2'}, 'ratio'),
         ({'ratio': float('nan')}, 'plausible'),
         ({'ratio': 0.0}, 'must be > 0'),
+        ({'cord_grey': 0}, 'must be > 0'),
         ({'radii_mm': [1, 2]}, '3 numbers'),
         ({'center_mm': 5}, 'a list'),
         ({'sequence': 'flair'}, 'flair'),
