@@ -150,9 +150,10 @@ def _encode(array: NDArray) -> tuple[NDArray, float, float]:
 
 
 def _to_decimal(value: float) -> str:
-    """A number in the 16 characters that DICOM gives it."""
-    text = f'{value:.10g}'
-    return text if len(text) <= 16 else f'{value:.9g}'
+    """A number as exactly as the 16 characters of DICOM's decimals hold it."""
+    return next(
+        text for digits in range(15, 0, -1) if len(text := f'{value:.{digits}g}') <= 16
+    )
 
 
 def _make_uid(pydicom: Any, *names: str) -> str:

@@ -17,7 +17,7 @@ def test_values_and_geometry_come_back(oblique_volume, tmp_path, letters):
     assert [path.name for path in files][:2] == ['0001.dcm', '0002.dcm']
     again = read_volume(tmp_path / 'mr').reorient(volume.orientation)
     np.testing.assert_array_equal(again.array, volume.array)
-    np.testing.assert_allclose(again.grid, volume.grid, atol=1e-6)
+    np.testing.assert_allclose(again.grid, volume.grid, atol=1e-9)
     (series,) = list_series(tmp_path / 'mr')
     assert (series.patient_id, series.modality, series.description) == (
         'P7',

@@ -133,8 +133,7 @@ class SeriesJob:
             with _Stopwatch(self._seconds, 'analyze'):
                 result = analyzer.analyze(volume)
             self._tell(result)
-            with _Stopwatch(self._seconds, 'write'):
-                self._write(volume, result)
+            self._write(volume, result)
         except WeightsError:
             raise
         except Exception as error:  # whatever a series provokes is told in its log
@@ -152,37 +151,44 @@ class SeriesJob:
             self._end('accepted', reason)
 
     def _write(self, volume: Volume, result: CascadeResult) -> None:
-        analysis = None
         placed = volume
         if self.series.kind == PICTURES:
             placed = place_pictures(volume, self.settings.picture_plane)
-        if result.lesion_mask is not None:
-            analysis = analyze_lesions(
-                result.lesion_mask,
-                result.cord_mask,
-                placed,
-                confidence=result.confidence,
+        with _Stopwatch(self._seconds, 'measure'):
+            analysis = self._measure(placed, result)
+        with _Stopwatch(self._seconds, 'write'):
+            self._log['warnings'] += write_results(
+                self.store.folder,
+                self.series,
+                volume,
+                result,
+                analysis,
+                self.settings.output,
             )
-            self._log['lesions'] = {
-                'count': len(analysis.lesions),
-                'volume_mm3': analysis.volume_mm3,
-                'outside_count': len(analysis.outside_voxels),
-                'cord_volume_mm3': analysis.cord.volume_mm3 if analysis.cord else None,
-            }
-        self._log['warnings'] += write_results(
-            self.store.folder,
-            self.series,
-            volume,
-            result,
-            analysis,
-            self.settings.output,
-        )
         if self.on_series is None:
             return
         try:
-            self.on_series(self.store.folder / PREVIEWS, placed, result, analysis)
+            with _Stopwatch(self._seconds, 'preview'):
+                self.on_series(self.store.folder / PREVIEWS, placed, result, analysis)
         except Exception as error:  # a picture is not worth the masks
             self._log['warnings'].append(f'No previews: {_explain(error)}')
+
+    def _measure(self, placed: Volume, result: CascadeResult) -> LesionAnalysis | None:
+        if result.lesion_mask is None:
+            return None
+        analysis = analyze_lesions(
+            result.lesion_mask,
+            result.cord_mask,
+            placed,
+            confidence=result.confidence,
+        )
+        self._log['lesions'] = {
+            'count': len(analysis.lesions),
+            'volume_mm3': analysis.volume_mm3,
+            'outside_count': len(analysis.outside_voxels),
+            'cord_volume_mm3': analysis.cord.volume_mm3 if analysis.cord else None,
+        }
+        return analysis
 
     def _describe(self, volume: Volume) -> None:
         """Note what the image is like."""
