@@ -1,21 +1,16 @@
 """The report about a run of the spinal cord pipeline: one page that needs nothing else.
 
-Not here: what is said about a series (``cord_blocks``, ``cord_findings``).
+Not here: what is said about a series (``cord_findings``, ``cord_decisions``,
+``cord_lesion_tables``).
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from mmmed.files import write_text_atomic
-from mmmed.reporting.cord_blocks import (
-    CORD_STYLE,
-    render_lesions,
-    render_mosaics,
-    render_stages,
-    render_status,
-    render_switches,
-)
+from mmmed.reporting.cord_decisions import render_stages, render_status
 from mmmed.reporting.cord_findings import collect_run_findings, collect_series_findings
+from mmmed.reporting.cord_flicker import render_mosaics
 from mmmed.reporting.cord_folder import (
     ACCEPTED,
     PREVIEW_FOLDER,
@@ -26,6 +21,8 @@ from mmmed.reporting.cord_folder import (
     take_number,
     take_text,
 )
+from mmmed.reporting.cord_lesion_tables import render_lesions
+from mmmed.reporting.cord_style import CORD_STYLE
 from mmmed.reporting.frame import (
     Section,
     render_findings,
@@ -157,7 +154,6 @@ def _render_series(series: CordSeries, *, embed: bool) -> Iterator[Child]:
     mosaics = render_mosaics(series, embed=embed)
     if mosaics:
         yield element('h3', 'Image and contours')
-        yield render_switches() if embed else None
         yield from mosaics
     if series.analysis is not None:
         yield element('h3', 'Lesions')

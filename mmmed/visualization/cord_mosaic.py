@@ -55,6 +55,11 @@ class CordScene:
     spacing: tuple[float, float, float]
     limits: tuple[float, float]
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether there is anything to draw but the image."""
+        return bool(self.cord.any() or self.lesion.any())
+
 
 @dataclass(frozen=True)
 class CordTile:

@@ -8,9 +8,10 @@ import pytest
 
 from mmmed.files import write_json_atomic
 from mmmed.inference.cascade.lesion_analysis import analyze_lesions
-from mmmed.reporting.cord_blocks import render_lesions, render_stages
+from mmmed.reporting.cord_decisions import render_stages
 from mmmed.reporting.cord_findings import collect_series_findings
 from mmmed.reporting.cord_folder import CordSeries, read_cord_folder
+from mmmed.reporting.cord_lesion_tables import render_lesions
 from mmmed.reporting.cord_previews import write_previews
 from mmmed.reporting.cord_report import write_cord_report
 from mmmed.structures import Volume
