@@ -165,6 +165,7 @@ def run_cascade(
         call.output,
         call.overwrite,
         call.settings.processing.picture_plane,
+        call.source,
     )
     stores = [SeriesStore(out / one.folder) for one in part]
     if not call.overwrite:

@@ -69,7 +69,8 @@ class Series:
         """The image, (Z, Y, X), as its files hold it.
 
         Raises:
-            UnfitError: It has several channels or time points, or one value only.
+            UnfitError: It has several channels or time points, or less than three
+                values, as a mask has.
             ValueError: It is damaged, holds NaN, or its slices are no regular grid
                 because one is missing; the message says which.
             OSError: A file cannot be read.
@@ -86,8 +87,14 @@ class Series:
                 f'{self.place}: a 4-D image of {volume.array.shape[0]} volumes, '
                 'expected one 3-D volume; choose one time point, echo or direction'
             )
-        if volume.array.min() == volume.array.max():
+        low, high = volume.array.min(), volume.array.max()
+        if low == high:
             raise UnfitError(f'{self.place}: every voxel has the same value')
+        if ((volume.array == low) | (volume.array == high)).all():
+            raise UnfitError(
+                f'{self.place}: its voxels have two values, {low} and {high}: a mask, '
+                'expected an image'
+            )
         return volume
 
 
@@ -166,7 +173,12 @@ def find_series(source: str | Path, *, leave_out: Path | None = None) -> FoundSe
     dicom, skipped = group_files(by_kind['dicom']) if by_kind['dicom'] else ([], ())
     places += [_place_dicom(one, root) for one in dicom]
     left_out = [
-        _leave(Path(one.path), root, one.reason, one.reason.startswith(_DAMAGED))
+        _leave(
+            Path(one.path),
+            root,
+            one.reason.replace(f'{root}{os.sep}', ''),
+            one.reason.startswith(_DAMAGED),
+        )
         for one in skipped
     ]
     left_out += [_leave(p, root, 'no image of a known format') for p in by_kind['']]

@@ -4,6 +4,7 @@ It never raises for what is wrong with a series: that becomes its log. Not here:
 run over many (``run``).
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class JobSettings:
         output: What is written.
         overwrite: Make finished results anew.
         picture_plane: Plane that pictures show.
+        source: Input of the run, which is left out of the paths in messages.
     """
 
     settings_sha256: str
@@ -55,6 +57,7 @@ class JobSettings:
     output: OutputSettings
     overwrite: bool = False
     picture_plane: str = 'sagittal'
+    source: Path | None = None
 
 
 class SeriesJob:
@@ -206,6 +209,10 @@ class SeriesJob:
         self._log['warnings'] += notes
 
     def _end(self, status: str, reason: str) -> None:
+        source = self.settings.source
+        if source is not None:
+            root = source if source.is_dir() else source.parent
+            reason = reason.replace(f'{root}{os.sep}', '')
         self._log |= {'status': status, 'reason': reason}
 
     def _start_log(self) -> dict[str, Any]:

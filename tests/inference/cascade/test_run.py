@@ -185,6 +185,7 @@ def test_rejected_and_broken_series_leave_their_reasons(call, fake_cascade):
     summary = read_json(call.out / 'p1' / 'analysis_summary.json')
     assert [row['flags'] for row in summary['series']] == [[], ['lesion', 'warnings']]
     assert any('NaN' in line for line in outcome.list_reasons())
+    assert not any(str(call.source) in line for line in outcome.list_reasons())
     run = json.loads((call.out / 'run.json').read_text())
     assert run['cascade']['counts']['accepted'] == 1
     assert run['finished'] is not None
@@ -295,3 +296,30 @@ def test_pictures_get_pictures_and_claim_no_geometry(call, fake_cascade):
     assert sidecar['SpatialReference'] is None
     log = json.loads((folder / 'processing_log.json').read_text())
     assert 'segmentation_mask/s1.png' in log['outputs']
+
+
+@pytest.mark.data
+def test_real_headers_survive_and_a_time_series_is_rejected(
+    call, fake_cascade, sample_data
+):
+    nibabel = pytest.importorskip('nibabel')
+    names = {'t2/t2': (2, 1), 't2/t2_fake_lesion': (1, 1), 't2s/t2s_uncropped': (2, 1)}
+    for name in (*names, 'dmri/dmri', 't2/t2_seg-manual'):
+        source = sample_data / 'spinal_cord' / f'{name}.nii.gz'
+        target = call.source / f'{name}.nii.gz'
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    assert run_cascade(call, lambda: fake_cascade).exit_code == 0
+    for name, codes in names.items():
+        before = nibabel.load(call.source / f'{name}.nii.gz')
+        after = nibabel.load(call.out / name / 'segmentation_mask.nii.gz')
+        assert after.shape == before.shape
+        assert np.abs(after.affine - before.affine).max() == 0
+        header = after.header
+        assert (int(header['qform_code']), int(header['sform_code'])) == codes
+        np.testing.assert_array_equal(after.get_qform(), before.get_qform())
+    report = read_json(call.out / 'batch_report.json')
+    assert {row['place']: row['stage'] for row in report['rejected']} == {
+        'dmri/dmri.nii.gz': 'input',
+        't2/t2_seg-manual.nii.gz': 'input',
+    }

@@ -77,6 +77,7 @@ def test_dicom_is_split_by_uid_and_named_without_its_header(make_mr, tmp_path):
     (folder / 'cut.dcm').write_bytes((folder / 'b0.dcm').read_bytes()[:300])
     (folder / 'odd.dcm').write_bytes(bytes(128) + b'DICM' + b'\x02\0\0\0UL' * 9)
     (folder / 'notes.txt').write_text('hello')
+    (folder / 'twin').write_bytes((folder / 'b0.dcm').read_bytes())
     (tmp_path / 'in' / 'empty').mkdir()
     found = find_series(tmp_path / 'in')
     a, b, secret, one, two = (
@@ -97,7 +98,9 @@ def test_dicom_is_split_by_uid_and_named_without_its_header(make_mr, tmp_path):
         ('exam/cut.dcm', False),
         ('exam/notes.txt', False),
         ('exam/odd.dcm', True),
+        ('exam/twin', False),
     ]
+    assert found.left_out[-1].reason == 'a copy of exam/b0.dcm'
     assert found.left_out[1].reason == 'without pixels'
 
 
@@ -109,6 +112,7 @@ def test_what_is_no_series_says_why(make_mr, write, tmp_path):
     write('nan.nii.gz', np.where(GREY == 5, np.nan, GREY).astype(np.float32))
     write('time.nii.gz', np.stack([GREY, GREY]))
     write('blank.nii.gz', np.zeros_like(GREY))
+    write('mask.nii.gz', (GREY > 5).astype(np.uint8))
     (tmp_path / 'in' / 'bad.nii.gz').write_bytes(b'/annex/objects/SHA256E-s1')
     for k in range(2):
         write_image(tmp_path / f'in/mixed/{k}.png', np.zeros((3, 4 + k), np.uint8))
@@ -118,13 +122,14 @@ def test_what_is_no_series_says_why(make_mr, write, tmp_path):
         with pytest.raises(ValueError, match=r'.') as caught:
             one.read()
         reasons[one.place] = (type(caught.value) is UnfitError, str(caught.value))
-    assert len(reasons) == 8
+    assert len(reasons) == 9
     words = {
         'gap': (False, r'1 slices of 3 mm are missing.* Export the series again.'),
         'short': (False, '1.dcm'),
         'nan.nii.gz': (False, '1 of 24 voxels are NaN'),
         'time.nii.gz': (True, '4-D image of 2 volumes'),
         'blank.nii.gz': (True, 'every voxel has the same value'),
+        'mask.nii.gz': (True, 'two values, 0 and 1: a mask'),
         'bad.nii.gz': (False, 'not a readable NIfTI'),
         'mixed': (False, r'1.png: uint8 picture of \(3, 5\) pixels'),
         'rgb': (False, 'a picture in colours'),
