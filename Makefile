@@ -66,7 +66,8 @@ lint: $(READY)
 	codespell
 
 # The studies among them train for an hour and take the folder of their data.
-STUDIES := $(wildcard benchmarks/hippocampus*.py benchmarks/lesion_classification.py)
+STUDIES := $(wildcard benchmarks/hippocampus*.py benchmarks/*_study.py) \
+           benchmarks/lesion_classification.py
 bench: $(READY)
 	for script in $(filter-out $(STUDIES),$(wildcard benchmarks/*.py)); do \
 	  python $$script || exit 1; done

@@ -1,0 +1,23 @@
+"""The demo's gate of the anatomy: a small network, a few hundred steps.
+
+Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
+Expected: see projects/spinal_cord_lesion; two CPU-minutes.
+"""
+
+_base_ = [
+    '../_base_/models/slice_classifier.py',
+    '../_base_/datasets/spinedemo_classes.py',
+    '../_base_/schedules/adamw_cosine.py',
+    '../_base_/cls_runtime.py',
+]
+
+model = dict(
+    network=dict(backbone=dict(model='efficientvit_m0')),
+    head=dict(targets=dict(anatomy=4)),
+)
+train_cfg = dict(max_epochs=4)
+val_cfg = None
+val_evaluator = None
+default_hooks = dict(checkpoint=dict(save_best=None))
+# Without validation there is nothing to calibrate on.
+custom_hooks = [dict(type='mmmed.SelfDescriptionHook')]

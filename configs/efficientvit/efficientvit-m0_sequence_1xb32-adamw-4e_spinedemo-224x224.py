@@ -1,0 +1,9 @@
+"""The demo's gate of the sequence.
+
+Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
+"""
+
+_base_ = './efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py'
+
+model = dict(head=dict(targets=dict(_delete_=True, sequence=4)))
+train_dataloader = dict(sampler=dict(target='sequence'))
