@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from mmmed.models.networks.unet_pruning import (
     FilterGroup,
     Prunable,
     check_architecture,
+    check_widths,
 )
 from mmmed.registry import MODELS
 
@@ -161,6 +162,12 @@ class SpinalUNet(PaddedNetwork, Prunable):
             reader = (self.ups[level - 1] if level else self.head, 0)
             groups.update(_group_block(f'decoder{level}', block, reader))
         return groups
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        check_widths(self, state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _list_skip_readers(self, level: int) -> list[tuple[nn.Module, int]]:
         # The maps from below stand before those of the skip connection.

@@ -133,6 +133,33 @@ def check_architecture(given: Mapping[str, int], known: Mapping[str, int]) -> No
         raise ValueError(f'architecture must have whole numbers >= 1, got {bad}')
 
 
+def check_widths(network: nn.Module, state: Mapping[str, Tensor], prefix: str) -> None:
+    """Refuse weights of a network that was pruned otherwise.
+
+    MMEngine would pass over what does not fit and leave those layers untrained.
+
+    Args:
+        network: One that is :class:`Prunable`.
+        state: Weights by name.
+        prefix: Of the network's own names in them.
+
+    Raises:
+        ValueError: A layer has another number of filters than the weights.
+    """
+    names = {module: name for name, module in network.named_modules()}
+    for name, group in cast(Prunable, network).find_filter_groups().items():
+        producer = group.producers[0]
+        weight = state.get(f'{prefix}{names[producer]}.weight')
+        count = group.count if weight is None else weight.shape[_find_axis(producer)]
+        if count != group.count:
+            raise ValueError(
+                f'{name} has {group.count} filters here and {count} in the weights; '
+                'for a pruned network, build it with the architecture in the '
+                "checkpoint's meta and pruning, or keep mmmed.STAMPPruningHook in the "
+                'recipe'
+            )
+
+
 def cut_filters(group: FilterGroup, indices: Sequence[int]) -> list[ParameterCut]:
     """Remove filters of one group; see :meth:`Prunable.remove_filters`."""
     count = group.count
@@ -157,8 +184,7 @@ def _cut_outputs(module: nn.Module, kept: Tensor) -> list[ParameterCut]:
         return [_replace(module, name, 0, kept) for name in ('weight', 'bias')]
     conv = cast(nn.Conv2d, module)
     conv.out_channels = len(kept)
-    is_transposed = isinstance(module, nn.ConvTranspose2d)
-    cuts = [_replace(conv, 'weight', 1 if is_transposed else 0, kept)]
+    cuts = [_replace(conv, 'weight', _find_axis(conv), kept)]
     if conv.bias is not None:
         cuts.append(_replace(conv, 'bias', 0, kept))
     return cuts
@@ -166,8 +192,12 @@ def _cut_outputs(module: nn.Module, kept: Tensor) -> list[ParameterCut]:
 
 def _cut_inputs(conv: nn.Conv2d, kept: Tensor) -> list[ParameterCut]:
     conv.in_channels = len(kept)
-    axis = 0 if isinstance(conv, nn.ConvTranspose2d) else 1
-    return [_replace(conv, 'weight', axis, kept)]
+    return [_replace(conv, 'weight', 1 - _find_axis(conv), kept)]
+
+
+def _find_axis(conv: nn.Module) -> int:
+    """Axis of a weight along which filters lie."""
+    return 1 if isinstance(conv, nn.ConvTranspose2d) else 0
 
 
 def _replace(module: nn.Module, name: str, axis: int, kept: Tensor) -> ParameterCut:

@@ -156,6 +156,11 @@ def test_checkpoint_says_and_has_the_pruned_network(tmp_path):
     twin.eval(), runner.model.eval()
     assert torch.equal(twin.backbone(image), runner.model.backbone(image))
 
+    tested = make_runner(tmp_path / 'tested')
+    tested.load_checkpoint(str(tmp_path / 'run' / 'epoch_4.pth'))
+    assert torch.equal(read_weights(tested.model), read_weights(runner.model))
+    assert tested.cfg.model.backbone.architecture == state['architecture']
+
     # A run of the full configuration takes its form from the checkpoint, with a
     # dropout and a count of its own.
     tuned = make_runner(

@@ -115,3 +115,15 @@ def test_wrong_names_and_wider_architectures_are_refused(network):
     with pytest.raises(ValueError, match='up0 has 4 filters here and 5'):
         network.shrink_to({**network.architecture, 'up0': 5})
     assert cut_filters(network.find_filter_groups()['up0'], [])
+
+
+def test_weights_of_another_form_are_refused(network):
+    whole = copy.deepcopy(network)
+    network.remove_filters('up1', [0])
+    for name, model in (('', whole), ('0.', torch.nn.Sequential(whole))):
+        weights = {f'{name}{k}': v for k, v in network.state_dict().items()}
+        with pytest.raises(ValueError, match='up1 has 8 filters here and 7 in the w'):
+            model.load_state_dict(weights)
+    whole.shrink_to(network.architecture)
+    whole.load_state_dict(network.state_dict())
+    assert torch.equal(whole(IMAGES), network(IMAGES))
