@@ -7,6 +7,8 @@ free of lesions (--unmarked healthy).
 _base_ = './spine_lesions.py'
 
 synthesize = dict(type='mmmed.SynthesizeCordLesions')
+# The lesions of a volume follow from its name alone.
+fixed = dict(**synthesize, is_fixed=True)
 train_pipeline = [
     _base_.load,
     synthesize,
@@ -16,7 +18,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     _base_.load,
-    synthesize,
+    fixed,
     dict(**_base_.fit, resize_seg=False),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]

@@ -1,0 +1,68 @@
+"""Recipes of the spinal cord pipeline fit the data, the classes and the cascade."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config, DictAction
+from mmengine.registry import VISBACKENDS
+
+from mmmed.inference.cascade.slice_recipe import read_slice_recipe
+from mmmed.structures.spine_classes import SPINE_TARGETS
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CLASSIFIERS = sorted(CONFIGS.glob('efficientvit/*_spine-*.py'))
+SEGMENTORS = [
+    path
+    for pattern in ('*_spine-*', '*_spinelesion-*')
+    for folder in ('spinalunet', 'ducknet')
+    for path in sorted((CONFIGS / folder).glob(f'{pattern}.py'))
+]
+
+
+@pytest.mark.parametrize('path', CLASSIFIERS, ids=lambda p: p.stem)
+def test_heads_have_the_classes_of_the_pipeline(path):
+    cfg = Config.fromfile(path)
+    targets = cfg.model.head.targets
+    assert targets == {name: len(SPINE_TARGETS[name]) for name in targets}
+    wanted = cfg.train_dataloader.sampler.target
+    assert wanted in targets or set(targets) == set(wanted.split('_'))
+    # The cascade repeats the test pipeline on a series.
+    recipe = read_slice_recipe(cfg.test_dataloader.dataset.pipeline)
+    assert len(recipe.steps) == 2
+
+
+@pytest.mark.parametrize('path', SEGMENTORS, ids=lambda p: p.stem)
+def test_segmentors_are_chosen_by_what_their_data_show(path):
+    cfg = Config.fromfile(path)
+    loaders = [cfg[f'{name}_dataloader'].dataset for name in ('train', 'val', 'test')]
+    task = path.stem.split('_')[1]
+    assert {loader.target for loader in loaders} == {task}
+    assert len({loader.plane for loader in loaders}) == 1
+    best = cfg.default_hooks.checkpoint.save_best
+    assert best == f'overlap/dice_patient_{task}'
+    hooks = [hook.type for hook in cfg.custom_hooks]
+    assert 'mmmed.SegmentationDescriptionHook' in hooks
+    assert ('mmmed.STAMPPruningHook' in hooks) == ('stamp' in path.stem)
+    sizes = {
+        (step.pixel_mm, *step['size'])
+        for loader in loaders
+        for step in loader.pipeline
+        if step.type == 'mmmed.FitSlice'
+    }
+    assert len(sizes) == 1
+    fixed = [
+        [s.get('is_fixed', False) for s in loader.pipeline if 'Synthesize' in s.type]
+        for loader in loaders
+    ]
+    has_lesions = '-synth-' in path.stem
+    assert fixed == ([[False], [True], [True]] if has_lesions else [[], [], []])
+
+
+@pytest.mark.parametrize('name', ['WandbVisBackend', 'MLflowVisBackend'])
+def test_a_logger_of_the_host_is_one_option(name):
+    cfg = Config.fromfile(CLASSIFIERS[0])
+    option = f'visualizer.vis_backends.1.type={name}'
+    key, value = option.split('=')
+    cfg.merge_from_dict({key: DictAction._parse_iterable(value)})
+    assert [b.type for b in cfg.visualizer.vis_backends] == ['LocalVisBackend', name]
+    assert VISBACKENDS.get(name) is not None
