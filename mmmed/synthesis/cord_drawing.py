@@ -132,7 +132,7 @@ def plan_cord_lesions(
         return CordLesionPlan((), 'no cord')
     if sequence not in SEQUENCES:
         return CordLesionPlan((), 'no sequence')
-    if not (geometry.greys > 0).all():
+    if not len(geometry.greys) or not (geometry.greys > 0).all():
         return CordLesionPlan((), 'no signal')
     if rng.random() < recipe.negative:
         return CordLesionPlan((), 'lesion-free')

@@ -90,6 +90,8 @@ def test_why_there_are_none(geometry):
     black = measure_cord(~nothing, np.zeros(nothing.shape), SPACING)
     assert draw(empty).outcome == 'no cord'
     assert draw(black).outcome == 'no signal'
+    unknown = measure_cord(~nothing, np.full(nothing.shape, np.nan), SPACING)
+    assert draw(unknown).outcome == 'no signal'
     assert draw(geometry, sequence=None).outcome == 'no sequence'
     assert draw(geometry, sequence='other').lesions == ()
 

@@ -80,3 +80,17 @@ def test_help_shows_an_example_that_names_this_tool(capsys, monkeypatch):
         runpy.run_path(str(TOOL), run_name='__main__')
     assert stop.value.code == 0
     assert 'python tools/make_phantom.py head-ct' in capsys.readouterr().out
+
+
+def test_spines_come_in_the_layout_of_spine_generic(tmp_path, run):
+    size = ['--size', 24, 40, 9, '--spacing-mm', 4, 2, 4]
+    options = ['--patients', 2, '--sequences', 'T2w', '--lesions', 2, '--json']
+    code, out, _ = run('spine', tmp_path / 'raw', *size, *options)
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])['images'] == 2
+    files = {path.name for path in (tmp_path / 'raw').rglob('sub-thoracic02*.nii.gz')}
+    image = 'sub-thoracic02_T2w'
+    masks = {f'{image}_label-SC_seg.nii.gz', f'{image}_label-lesion_seg.nii.gz'}
+    assert files == {f'{image}.nii.gz', *masks}
+    code, _, err = run('spine', tmp_path / 'raw2', '--regions', 'knee')
+    assert (code, len(err.splitlines())) == (2, 1)
