@@ -261,3 +261,30 @@ def test_analyze_measures_given_masks(tool, parts, tmp_path, capsys):
     write_volume(Volume(truth['cord'][1:], volume.spacing), tmp_path / 'cord.nii.gz')
     assert tool.main(['analyze', lesion, '--cord', cord, '-o', out]) == 2
     assert 'expected the same' in capsys.readouterr().err
+
+
+def test_previews_interruption_and_disks(tool, parts, weights, tmp_path, monkeypatch):
+    volume, _ = parts.make_series()
+    write_volume(volume, tmp_path / 'in' / 'x.nii.gz')
+    (tmp_path / 'spine.yaml').write_text('output: {preview_slices: [2, 4]}')
+    seen = []
+
+    def draw(folder, *masks, slices, plane):
+        seen.append((folder.name, len(masks), slices, plane))
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool.reporting, 'write_previews', draw)
+    paths = {'-i': 'in', '-o': 'out', '--config': 'spine.yaml'}
+    call = ['inference', '-w', str(weights), '-q']
+    for flag, name in paths.items():
+        call += [flag, str(tmp_path / name)]
+    assert tool.main(call) == 0
+    assert tool.main([*call, '--overwrite']) == 130
+    assert seen == [('preview', 3, (2, 4), 'sagittal')] * 2
+
+    def fill(*_):
+        raise OSError('no space left on device')
+
+    monkeypatch.setattr(tool.cascade, 'run_cascade', fill)
+    assert tool.main(call) == 1

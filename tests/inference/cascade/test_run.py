@@ -257,6 +257,22 @@ def test_parts_divide_patients_and_weights_errors_end_the_run(call, fake_cascade
         run_cascade(other, load)
 
 
+def test_previews_that_fail_are_a_warning_and_outputs_can_be_chosen(call, fake_cascade):
+    write_nifti(call, 'a')
+
+    def fail(*_):
+        raise RuntimeError('no font')
+
+    few = OutputSettings(save_confidence_maps=False, save_intermediate_results=True)
+    chosen = CascadeCall(**{**vars(call), 'output': few})
+    assert run_cascade(chosen, lambda: fake_cascade, fail).exit_code == 0
+    log = read_json(call.out / 'a' / 'a' / 'processing_log.json')
+    assert log['warnings'][-1] == 'No previews: RuntimeError: no font'
+    assert 'confidence_map.nii.gz' not in log['outputs']
+    copy = read_volume(call.out / 'a' / 'a' / 'input.nii.gz')
+    np.testing.assert_array_equal(copy.array, GREY)
+
+
 def test_dicom_gets_a_segmentation_that_names_its_source(call, make_mr, fake_cascade):
     pytest.importorskip('highdicom', reason='DICOM-SEG is an optional extra')
     import pydicom
