@@ -60,7 +60,9 @@ class SaliencyCollector:
             output.register_hook(partial(self._add, name, output.detach()))
 
     def _add(self, name: str, activation: Tensor, gradient: Tensor) -> None:
-        score = score_activations(activation, gradient)
+        # A gradient scaler of mixed precision tries scales that overflow, and skips
+        # such steps; here they say nothing.
+        score = score_activations(activation, gradient).nan_to_num(0.0, 0.0, 0.0)
         self.sums[name] = self.sums[name] + score if name in self.sums else score
 
 

@@ -38,6 +38,10 @@ def test_sums_are_activation_times_gradient(network):
     once = {name: value.clone() for name, value in collector.sums.items()}
     network(images).square().mean().backward()  # nobody listens
     assert all(torch.equal(collector.sums[n], once[n]) for n in once)
+    collector.attach(network.find_filter_groups())
+    (network(images).sum() * float('inf')).backward()  # a step that is skipped
+    collector.detach()
+    assert all(torch.equal(collector.sums[n], once[n]) for n in once)
     collector.clear()
     assert collector.sums == {}
 
