@@ -51,6 +51,7 @@ MAY_IMPORT = {
         'checkpoint', 'compat', 'version',
     },
     'serve': {'serving'},
+    'experiments': {'files'},
 }  # fmt: skip
 
 HOST = {'mmengine', 'mmcv', 'mmseg', 'mim'}

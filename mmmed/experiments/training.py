@@ -1,0 +1,329 @@
+"""How an experiment is trained: epochs, optimizer, rate, precision, callbacks, logs.
+
+Not here: data (``data``) and the model (``models``).
+"""
+
+from typing import Any
+
+from mmmed.experiments.models import ModelPart
+from mmmed.experiments.section import (
+    Report,
+    Section,
+    simplify_name,
+    to_number,
+)
+
+Config = dict[str, Any]
+# Options of torch's optimizers that experiments may set, beside the rate.
+_ADAM = ('betas', 'eps', 'weight_decay', 'amsgrad')
+_OPTIMIZERS = {
+    'Adadelta': ('rho', 'eps', 'weight_decay'),
+    'Adagrad': ('lr_decay', 'eps', 'weight_decay', 'initial_accumulator_value'),
+    'Adam': _ADAM,
+    'AdamW': _ADAM,
+    'Adamax': ('betas', 'eps', 'weight_decay'),
+    'NAdam': ('betas', 'eps', 'weight_decay', 'momentum_decay'),
+    'RAdam': ('betas', 'eps', 'weight_decay'),
+    'RMSprop': ('alpha', 'eps', 'weight_decay', 'momentum', 'centered'),
+    'SGD': ('momentum', 'dampening', 'weight_decay', 'nesterov'),
+}
+
+
+def convert_trainer(section: Section, part: ModelPart, report: Report) -> Config:
+    """Everything of the trainer but its data loaders.
+
+    Args:
+        section: ``trainer`` of the experiment.
+        part: The model.
+        report: Takes what the user should know.
+
+    Raises:
+        ValueError: A number is absent or impossible.
+    """
+    section.skip('name')
+    epochs = section.take_number('epochs', low=1, high=1e6, whole=True)
+    every = section.take_number('val_every', 1, low=1, whole=True)
+    log_every = section.take_number('log_every', 50, low=1, whole=True)
+    gpus = section.take('gpus', 1)
+    count = len(gpus) if isinstance(gpus, list) else gpus
+    if isinstance(count, int) and count > 1:
+        report.note(section.path('gpus'), f'"mim train ... --gpus {count}" uses them')
+    lr = section.take_section('lr')
+    rate = lr.take_number('init_value', low=1e-12, high=1e3)
+    schedule = _convert_schedule(lr.take_section('scheduler'), rate, epochs, report)
+    lr.close()
+    return {
+        'train_cfg': {
+            'type': 'mmmed.ResumableEpochLoop',
+            'max_epochs': epochs,
+            'val_interval': every,
+        },
+        'val_cfg': {'type': 'ValLoop'},
+        'test_cfg': {'type': 'TestLoop'},
+        'optim_wrapper': {
+            'type': _read_precision(section, report),
+            'optimizer': _convert_optimizer(
+                section.take_section('optimizer'), rate, report
+            ),
+        },
+        'param_scheduler': schedule,
+        'log_processor': {'by_epoch': True},
+        **_convert_callbacks(section, part, every, log_every, report),
+    }
+
+
+def _read_precision(section: Section, report: Report) -> str:
+    value = str(section.take('precision', 32)).lower()
+    if value in ('16', '16-mixed', 'fp16'):
+        report.note(section.path('precision'), 'mixed precision needs a GPU')
+        return 'AmpOptimWrapper'
+    if value not in ('32', '32-true', 'fp32'):
+        report.unmatched(
+            section.path('precision'), f'{value}: 16 (mixed) or 32 here; 32 is used'
+        )
+    return 'OptimWrapper'
+
+
+def _convert_optimizer(section: Section, rate: float, report: Report) -> Config:
+    name = section.take('name', 'Adam')
+    known = {simplify_name(kind): kind for kind in _OPTIMIZERS}
+    if simplify_name(name) not in known:
+        raise ValueError(
+            f'{section.path("name")}: {name!r}, expected one of '
+            f'{", ".join(_OPTIMIZERS)}'
+        )
+    kind = known[simplify_name(name)]
+    params = section.take('params') or {}
+    if not isinstance(params, dict):
+        raise ValueError(f'{section.path("params")}: expected a mapping')
+    used = {}
+    for key, value in params.items():
+        if key == 'lr':
+            report.note(section.path('params.lr'), 'lr.init_value is the rate')
+        elif key in _OPTIMIZERS[kind]:
+            used[key] = to_number(value)
+        else:
+            report.unmatched(
+                section.path(f'params.{key}'), f'{kind} has no such option'
+            )
+    if used:
+        report.mended(
+            section.path('params'), 'the reference ignores them; they are used here'
+        )
+    section.close()
+    return {'type': kind, 'lr': rate, **used}
+
+
+def _convert_schedule(
+    section: Section, rate: float, epochs: int, report: Report
+) -> list[Config]:
+    """Schedules of timm, which count epochs."""
+    name = simplify_name(section.take('name')).removesuffix('scheduler')
+    params = section.take_section('params')
+    warmup = params.take_number('warmup_t', 0, high=1e6, whole=True)
+    start = params.take_number('warmup_lr_init', 0.0, high=1e3)
+    params.skip('t_initial', 't_in_epochs', 'warmup_prefix', 'cycle_mul')
+    if params.take_number('cycle_limit', 1, whole=True) > 1:
+        report.unmatched(params.path('cycle_limit'), 'one cycle over all epochs here')
+    if params.take('cycle_decay') is not None:
+        report.note(
+            params.path('cycle_decay'),
+            'without effect: there is one cycle, in timm too',
+        )
+    span = {'begin': 0, 'end': epochs, 'by_epoch': True}
+    schedules: list[Config] = []
+    least = params.take_number('lr_min', 0.0, high=1e3)
+    factor = params.take_number('decay_rate', 0.1, high=1)
+    if name.removesuffix('lr') == 'cosine':
+        schedules = [
+            {'type': 'CosineAnnealingLR', 'T_max': epochs, 'eta_min': least, **span}
+        ]
+    elif name.removesuffix('lr') == 'step':
+        step = params.take_number('decay_t', 1, low=1, whole=True)
+        schedules = [{'type': 'StepLR', 'step_size': step, 'gamma': factor, **span}]
+    elif name.removesuffix('lr') == 'multistep':
+        marks = params.take('decay_t', [])
+        if not isinstance(marks, list) or not all(isinstance(n, int) for n in marks):
+            raise ValueError(f'{params.path("decay_t")}: expected a list of epochs')
+        schedules = [
+            {'type': 'MultiStepLR', 'milestones': marks, 'gamma': factor, **span}
+        ]
+    elif name.removesuffix('lr') in ('poly', 'polynomial'):
+        power = params.take_number('power', 0.5, high=100)
+        schedules = [{'type': 'PolyLR', 'power': power, 'eta_min': least, **span}]
+    elif name not in ('', 'none'):
+        report.unmatched(
+            section.path('name'), 'no such schedule here; the rate stays as it is'
+        )
+    params.close('the schedule has no such option here')
+    section.close()
+    if warmup:
+        ratio = min(1.0, max(start / rate, 1e-6))
+        schedules.insert(
+            0,
+            {
+                'type': 'LinearLR',
+                'start_factor': ratio,
+                'begin': 0,
+                'end': warmup,
+                'by_epoch': True,
+            },
+        )
+    return schedules
+
+
+def _convert_callbacks(
+    section: Section, part: ModelPart, every: int, log_every: int, report: Report
+) -> Config:
+    best = (
+        'cls/composite' if part.is_classifier else f'overlap/dice_patient_{part.target}'
+    )
+    checkpoint: Config = {
+        'by_epoch': True,
+        'interval': every,
+        'max_keep_ckpts': 1,
+        'save_best': best,
+        'rule': 'greater',
+    }
+    hooks: list[Config] = []
+    is_pruned = False
+    for callback in section.take_list('callbacks'):
+        name = simplify_name(callback.take('name'))
+        params = callback.take_section('params')
+        if name == 'modelcheckpoint':
+            _read_checkpoint(params, checkpoint, best, report)
+        elif name == 'earlystopping':
+            hooks.append(_convert_stopping(params, best, report))
+        elif name == 'pruningcallback':
+            hooks.append(convert_pruning(params, report))
+            is_pruned = True
+        elif name == 'segmentationsampler':
+            params.skip('num_samples', 'class_labels')
+            report.unmatched(
+                callback.key,
+                'no pictures while it trains; tests write masks of every case, which '
+                'tools/report.py shows',
+            )
+        elif name == 'learningratemonitor':
+            params.skip('logging_interval')
+        else:
+            report.unmatched(callback.key, f'no callback {name!r} here')
+            continue
+        params.close('the callback has no such option here')
+    if part.pruning and not is_pruned:
+        hooks.append(_prune_by_norm(part.pruning, report))
+    return {
+        'default_hooks': {
+            'logger': {'interval': log_every, 'log_metric_by_epoch': True},
+            'checkpoint': checkpoint,
+        },
+        'custom_hooks': hooks,
+    }
+
+
+def _read_checkpoint(
+    params: Section, checkpoint: Config, best: str, report: Report
+) -> None:
+    monitor = str(params.take('monitor') or 'val_loss')
+    params.skip('mode', 'filename', 'dirpath', 'verbose', 'save_last')
+    params.skip('every_n_epochs', 'auto_insert_metric_name', 'save_weights_only')
+    kept = params.take_number('save_top_k', 1, low=-1, high=1e6, whole=True)
+    checkpoint['max_keep_ckpts'] = kept if kept > 0 else -1
+    if kept > 1:
+        report.note(
+            params.path('save_top_k'), f'the last {kept} are kept, and the best one'
+        )
+    if monitor.startswith('train'):
+        report.mended(
+            params.path('monitor'),
+            f'{monitor} chooses what is learnt by heart; {best} of the validation here',
+        )
+    elif 'loss' in monitor:
+        report.note(
+            params.path('monitor'),
+            f'{monitor}: no loss is taken of validations; {best} chooses',
+        )
+    elif 'iou' in monitor.lower() or 'jaccard' in monitor.lower():
+        checkpoint['save_best'] = best.replace('dice', 'iou')
+
+
+def _convert_stopping(params: Section, best: str, report: Report) -> Config:
+    monitor = str(params.take('monitor') or 'val_loss')
+    params.skip('mode', 'verbose')
+    if 'loss' in monitor:
+        report.note(params.path('monitor'), f'{monitor}: {best} decides here')
+    return {
+        'type': 'mmmed.ResumableEarlyStoppingHook',
+        'monitor': best,
+        'rule': 'greater',
+        'min_delta': params.take_number('min_delta', 0.0),
+        'patience': params.take_number('patience', 3, low=1, whole=True),
+    }
+
+
+def convert_pruning(params: Section, report: Report) -> Config:
+    """Hook of pruning, from the options of the published callback."""
+    mode = simplify_name(params.take('mode', 'Taylor'))
+    if mode not in ('taylor', 'l1', 'l2', 'random'):
+        report.unmatched(params.path('mode'), f'{mode}: Taylor instead')
+        mode = 'taylor'
+    count = params.take_number('prune_percentage', 10, low=0, whole=True)
+    report.mended(
+        params.path('prune_percentage'), f'is a number of filters: {count} at a time'
+    )
+    every = params.take_number('prune_every_n_epochs', 5, low=1, whole=True)
+    rounds = _take_any(params, ('total_iterations', 'iterations'), 5)
+    return {
+        'type': 'mmmed.STAMPPruningHook',
+        'mode': mode,
+        'num_filters': max(1, count),
+        'prune_every': every,
+        'until': every * rounds,
+        'recovery': _take_any(params, ('recovery_epochs', 'recovery'), 10),
+    }
+
+
+def _take_any(params: Section, names: tuple[str, ...], default: int) -> int:
+    """Whole number under the first of several names that is there."""
+    name = next((name for name in names if name in params), names[0])
+    return params.take_number(name, default, low=0, whole=True)
+
+
+def _prune_by_norm(pruning: Config, report: Report) -> Config:
+    report.mended(
+        'model.recovery_epochs',
+        'filters are removed with all that depends on them, one group at a time, and '
+        'the optimizer follows (mmmed.STAMPPruningHook)',
+    )
+    return {
+        'type': 'mmmed.STAMPPruningHook',
+        'mode': 'l2',
+        'num_filters': 1,
+        'prune_every': pruning['recovery_epochs'],
+        'dropout_base': pruning['b_drop'],
+    }
+
+
+def convert_loggers(
+    sections: list[Section], *, project: str, name: str, report: Report
+) -> list[Config]:
+    """Backends of the visualizer; a local one is always there."""
+    backends: list[Config] = [{'type': 'LocalVisBackend'}]
+    for section in sections:
+        kind = simplify_name(section.take('name'))
+        if kind in ('wandb', 'weightsandbiases'):
+            options = {'project': project, 'name': name}
+            backends.append({'type': 'WandbVisBackend', 'init_kwargs': options})
+            report.note(section.key, 'needs the package wandb')
+        elif kind == 'mlflow':
+            backends.append(
+                {'type': 'MLflowVisBackend', 'exp_name': project, 'run_name': name}
+            )
+            report.note(section.key, 'needs the package mlflow')
+        elif kind in ('tensorboard', 'csv'):
+            backends.append({'type': 'TensorboardVisBackend'})
+        else:
+            report.unmatched(section.key, f'no logger {kind!r} here')
+        section.skip('params')
+        section.close('the logger has no such option here')
+    return backends
