@@ -40,7 +40,7 @@ INDEX_NAME = 'previews.json'
 SLICE_NAME = re.compile(r'slice_\d{3,6}_overlay\.png')
 MOSAIC_NAME = re.compile(r'mosaic_(axial|sagittal)_(image|overlay)\.jpg')
 
-_WIDTH_PX, _MAX_HEIGHT_PX = 1000, 640
+_WIDTH_PX, _MAX_HEIGHT_PX = 920, 600
 _PREVIEW_PX = 760
 # Values of the picture: all but these shares, of what lies about the cord.
 _PERCENTILES = (0.5, 99.7)

@@ -29,7 +29,7 @@ CORD_STYLE = """
   margin: .9rem 0 .2rem; }
 .switches label, .flicker > label { cursor: pointer; }
 .flicker { max-width: none; margin: .8rem 0 1.4rem; }
-.flicker label > span.name { font-weight: 600; }
+.flicker .name { font-weight: 600; }
 .flicker .view { overflow-x: auto; display: block; margin-top: .3rem; }
 .flicker .stack { position: relative; display: block; width: max-content;
   max-width: 100%; }

@@ -133,7 +133,7 @@ def plot_cord_tiles(
     axis.set_xlim(0, full[1])
     axis.set_ylim(full[0], 0)
     # Of the lines: what is thin in a large picture hides a small one.
-    line = min(max(width * scale / columns, 0.7), 1.4)
+    line = min(max(0.8 * width * scale, 0.9), 1.4)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         corner = row * (height + gap), column * (width + gap)

@@ -184,3 +184,27 @@ def test_no_folder_and_no_results(tmp_path):
     with pytest.raises(ValueError, match=r'no batch_report\.json'):
         write_cord_report(tmp_path)
     assert CordSeries('p', 's', '', 'failed').lesions == []
+
+
+@pytest.mark.data
+def test_the_painted_lesion_is_shown_and_small(sample_data, tmp_path):
+    from mmmed.io import read_volume
+
+    image, cord, lesion = (
+        read_volume(sample_data / 'spinal_cord' / 't2' / f't2_fake_lesion{name}.nii.gz')
+        for name in ('', '_sc_seg', '_lesion_seg')
+    )
+    folder = write_series(tmp_path, 'sub-01', 'T2w', [make_gate(0.95)])
+    analysis = analyze_lesions(lesion.array, cord.array, image)
+    write_json_atomic(folder / 'lesion_analysis.json', analysis.to_json())
+    write_previews(folder / 'preview', image, cord.array, lesion.array)
+    index = json.loads((folder / 'preview' / 'previews.json').read_text())
+    # The lesion lies in sagittal slices 12 to 16, most of it in the middle ones.
+    pixels = {row['slice']: row['lesion_pixels'] for row in index['slices']}
+    assert index['plane'] == 'sagittal'
+    assert {13, 14, 15} < set(pixels)
+    assert pixels[14] == int((lesion.array[14] > 0).sum())
+    page = write_cord_report(tmp_path).read_text()
+    assert '1 lesion, 83.5 mm³ together, 2.2 % of the visible cord' in page
+    # Five such series stay below 3 MB.
+    assert len(page) < 600_000
