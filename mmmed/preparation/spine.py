@@ -264,7 +264,7 @@ class SpinePreparer(BasePreparer):
     def summarize(
         self, plan: Plan, records: Sequence[VolumeRecord], cases: Sequence[VolumeCase]
     ) -> Mapping[str, Any]:
-        """The table, masks that are not binary, empty ones, and lesions outside the cord."""
+        """The table, odd and empty masks, and lesions outside the cord."""
         outside = {
             c.case_id: c.extra['voxels_outside_cord']
             for c in cases
@@ -285,7 +285,7 @@ class SpinePreparer(BasePreparer):
     def format_facts(self, summary: Mapping[str, Any]) -> list[str]:
         """The same as text lines."""
         lines = [
-            f'targets are told by {summary["targets_file"] or "names alone"}',
+            f'targets are told by {summary.get("targets_file") or "names alone"}',
             f'empty {self.target} masks: {len(summary["empty_masks"])}',
         ]
         if odd := summary['mask_values']:
