@@ -1,9 +1,10 @@
 # make demo [DATA=folder]   raw head CT -> prepared -> trained -> tested -> report
+# make demo-spine [SAMPLE=folder]   a spinal cord from DICOM to lesions and report
 # make test                 lint, types and the whole test suite
 # make setup [MMCV=full]    the environment alone; MMCV=full compiles mmcv's operators
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 MMCV ?= lite
-EXTRAS := openmmlab,dicom,onnx,phantom,register,serve,timm,volumes,test
+EXTRAS := openmmlab,dicom,onnx,phantom,register,serve,spine,volumes,test
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Threads that wait by spinning take the core from the thread they wait for: ten times
@@ -12,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 # --- environment --------------------------------------------------------------------
 READY := .venv/.ready-$(MMCV)
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo demo-spine test lint bench clean
 setup: $(READY)
 
 $(READY): constraints.txt setup.py
@@ -54,6 +55,44 @@ demo: $(READY)
 	    --cfg-options $(OPTIONS) test_dataloader.dataset.split=$$split || exit 1; \
 	done
 	python tools/report.py $(DEMO)/run
+
+# --- the spinal cord cascade, small ---------------------------------------------------
+# SAMPLE=folder takes real images (projects/spinal_cord_lesion), nothing generated ones.
+SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
+SPINE_SIX := \
+  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py \
+  spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-4e_spinedemo-224x224.py \
+  spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-4e_spinedemo-224x224.py \
+  spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-4e_spinedemo-224x224.py \
+  cord_segmentation:spinalunet/spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py \
+  lesion_segmentation:spinalunet/spinalunet-c8_lesion_1xb16-synth-adam-6e_spinedemo-128x128.py
+
+demo-spine: $(READY)
+	test -d $(SPINE)/raw || { rm -rf $(SPINE)/raw.part && python \
+	  projects/spinal_cord_lesion/gather.py $(SPINE)/raw.part \
+	  $(if $(SAMPLE),--sample $(SAMPLE)) && mv $(SPINE)/raw.part $(SPINE)/raw; }
+	for target in cord lesion; do \
+	  python tools/prepare_dataset.py spine $(SPINE)/raw/images --target $$target \
+	    --targets $(SPINE)/raw/targets.csv --val-patients test --overwrite \
+	    --out $(SPINE)/$$target || test $$? -eq 3 || exit 1; \
+	done
+	set -e; for pair in $(SPINE_SIX); do \
+	  stage=$${pair%%:*}; data=$(SPINE)/cord; \
+	  if [ $$stage = lesion_segmentation ]; then data=$(SPINE)/lesion; fi; \
+	  mim train mmseg configs/$${pair#*:} --work-dir $(SPINE)/runs/$$stage --resume \
+	    --cfg-options train_dataloader.dataset.data_root=$$data \
+	    test_dataloader.dataset.data_root=$$data; \
+	done
+	python tools/spine.py collect $(SPINE)/runs --out $(SPINE)/weights --overwrite
+	python tools/spine.py inference -i $(SPINE)/raw/dicom -o $(SPINE)/results \
+	  --weights $(SPINE)/weights --overwrite
+	for kind in cord:spinal_cord_mask lesion:segmentation_mask; do \
+	  python tools/evaluate.py $(SPINE)/results $(SPINE)/raw/reference/$${kind%:*} \
+	    --pred-pattern "test/{case}/$${kind#*:}" --overwrite \
+	    --out $(SPINE)/scores/$${kind%:*} || exit 1; \
+	done
+	python tools/spine.py analyze $(SPINE)/raw/reference/lesion/test.nii.gz \
+	  --cord $(SPINE)/raw/reference/cord/test.nii.gz -o $(SPINE)/reference
 
 # --- checks -------------------------------------------------------------------------
 test: $(READY) lint

@@ -57,6 +57,8 @@ setup(
         'phantom': ['nilearn'],
         'register': ['nilearn', 'SimpleITK'],
         'serve': ['fastapi', 'python-multipart', 'uvicorn'],
+        # The spinal cord cascade: settings, records with schemas, gates.
+        'spine': ['jsonschema', 'PyYAML', 'timm'],
         # Encoders of slices.
         'timm': ['timm'],
         # Chunked volumes and 3-D networks.

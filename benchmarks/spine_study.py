@@ -6,7 +6,7 @@ the lumbar image cannot be held out and learned from: the abdomen is held out wh
 the lumbar image the right half. Cord: each image with a mask is held out in turn. All
 recipes are those of ``make demo-spine``, with fewer epochs where said.
 
-    python projects/spinal_cord_lesion/gather_sample.py SAMPLE RAW
+    python projects/spinal_cord_lesion/gather.py RAW --sample SAMPLE
     python benchmarks/spine_study.py RAW --lesion WEIGHTS --out work_dirs/spine_study
 
 Finished trainings are left alone: the same command goes on.
@@ -31,7 +31,7 @@ from mmmed.io import read_volume
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = (
     ('sct_t1', 'sub-9418', 'head_ct_077', 'mni', 'hippocampus_001'),
-    ('sct_t2', 'sct_fake', 'head_ct_078', 'head_ct_079', 'colin27', 'hippocampus_003'),
+    ('sct_t2', 'test', 'head_ct_078', 'head_ct_079', 'colin27', 'hippocampus_003'),
     ('sct_t2s', 'lumbar_right', 'head_ct_081', 'abdomen_ct', 'hippocampus_004'),
     ('sct_mt', 'sub-9604', 'head_ct_130', 'brain_ms', 'hippocampus_006'),
 )
@@ -145,7 +145,7 @@ def study_cord(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> N
 def study_gates(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> None:
     """Persons of one part, by gates that were trained on the others."""
     answers = []
-    cord = args.out / 'cord' / 'sct_fake' / f'epoch_{args.cord_epochs}.pth'
+    cord = args.out / 'cord' / 'test' / f'epoch_{args.cord_epochs}.pth'
     for number, held_out in enumerate(PARTS):
         data = prepare(args, table, held_out)
         weights = {
@@ -190,7 +190,7 @@ def main() -> int:
     """Run the study and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add('raw', type=Path, help='folder that gather_sample.py wrote')
+    add('raw', type=Path, help='folder that gather.py wrote')
     add('--lesion', type=Path, required=True, help='any lesion weights, unused')
     add('--out', type=Path, required=True, metavar='DIR')
     add('--cord-epochs', type=int, default=4)

@@ -13,6 +13,7 @@ from .dicom_files import list_series as list_series
 from .dicom_seg import Segment as Segment
 from .dicom_seg import read_segmentation as read_segmentation
 from .dicom_seg_writing import write_segmentation as write_segmentation
+from .dicom_writing import write_series as write_series
 from .png import encode_image as encode_image
 from .png import read_image as read_image
 from .png import read_label as read_label
