@@ -17,6 +17,11 @@ from mmmed.io.dicom_seg import Segment
 from mmmed.structures import Volume
 
 _MAX_SEGMENTS = 1024
+# What a DICOM-SEG repeats and may leave empty; anonymized images often lack it.
+_MAY_BE_EMPTY = (
+    'PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex', 'StudyID',
+    'StudyDate', 'StudyTime', 'AccessionNumber', 'ReferringPhysicianName',
+)  # fmt: skip
 
 
 def write(volume: Volume, path: Path) -> None:
@@ -170,6 +175,9 @@ def _collect_images(header: DicomHeader, labels: NDArray) -> tuple[list[Any], ND
     for image in images:
         if not image.get('SpecificCharacterSet'):  # empty stands for the default
             image.pop('SpecificCharacterSet', None)
+        for name in _MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, '')
     if header.frames is None:
         return images, labels
     back = np.argsort(header.frames)  # frame k of the file is this slice

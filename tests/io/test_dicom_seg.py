@@ -83,6 +83,17 @@ def test_segments_may_overlap(tmp_path, scan, labels):
     assert [one.label for one in again.source.header.segments] == ['Cord', 'Lesion']
 
 
+def test_images_without_names_and_dates_will_do(tmp_path, scan, labels):
+    for path in (tmp_path / 'series').iterdir():
+        dataset = pydicom.dcmread(path)
+        for name in ('AccessionNumber', 'StudyDate', 'PatientID', 'PatientName'):
+            delattr(dataset, name)
+        dataset.save_as(path)
+    write_volume(scan.replace_array(labels), tmp_path / 'seg.dcm')
+    again = read_segmentation(tmp_path / 'seg.dcm', like=scan)
+    np.testing.assert_array_equal(again.array, labels)
+
+
 def test_an_empty_mask_is_a_result(tmp_path, scan):
     empty = scan.replace_array(np.zeros(scan.shape, bool))
     write_volume(empty, tmp_path / 'seg.dcm')

@@ -25,6 +25,8 @@ from mmmed.io.dicom_files import group_files
 from mmmed.structures import Volume
 
 PICTURES = 'pictures'
+# Modalities of DICOM headers that the cascade takes: MR, or not said.
+_MODALITIES = ('MR', 'OT', '')
 _DICOM_SUFFIXES = ('.dcm', '.dicom', '.ima')
 # What ``mmmed.io.dicom_files`` says of a file whose header breaks off.
 _DAMAGED = 'a damaged DICOM file'
@@ -69,13 +71,15 @@ class Series:
         """The image, (Z, Y, X), as its files hold it.
 
         Raises:
-            UnfitError: It has several channels or time points, or less than three
-                values, as a mask has.
+            UnfitError: It is DICOM of another modality than MR, has several channels
+                or time points, or less than three values, as a mask has.
             ValueError: It is damaged, holds NaN, or its slices are no regular grid
                 because one is missing; the message says which.
             OSError: A file cannot be read.
             ImportError: DICOM, and its packages are not installed.
         """
+        if self.dicom is not None and self.dicom.modality not in _MODALITIES:
+            raise UnfitError(f'{self.place}: {self.dicom.modality} images, expected MR')
         if self.dicom is not None:
             volume = _read_dicom(self.dicom)
         elif self.kind == PICTURES:

@@ -128,8 +128,11 @@ class SeriesJob:
         except UnfitError as error:
             self._end('rejected', str(error))
             return
-        except (ValueError, OSError, MemoryError, ImportError) as error:
+        except ValueError as error:
             self._end('unreadable', _explain(error))
+            return
+        except Exception as error:  # the machine's fault: the next run tries again
+            self._end('failed', _explain(error))
             return
         analyzer = self.get_analyzer()
         try:

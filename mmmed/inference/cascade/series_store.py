@@ -4,7 +4,6 @@
 here: making results (``series_job``).
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from mmmed.inference.cascade.outputs import (
 )
 from mmmed.inference.cascade.records import LOG_NAME, check_record, write_record
 from mmmed.inference.case_store import ConflictError
+from mmmed.structures.json_file import load_json
 
 PREVIEWS = 'preview'
 _FILES = (
@@ -45,9 +45,9 @@ class SeriesStore:
     def read_log(self) -> dict[str, Any] | None:
         """The log that lies there; None if there is none, or none of ours."""
         try:
-            log = json.loads((self.folder / LOG_NAME).read_text(encoding='utf-8'))
+            log = load_json(self.folder / LOG_NAME)
             check_record('processing_log', log)
-        except (OSError, ValueError, RecursionError, AttributeError):
+        except (OSError, ValueError):
             return None
         return dict(log)
 

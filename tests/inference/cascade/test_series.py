@@ -109,6 +109,11 @@ def test_what_is_no_series_says_why(make_mr, write, tmp_path):
     short = make_mr('in/short', uid='1.2.9')
     data = (short / '1.dcm').read_bytes()
     (short / '1.dcm').write_bytes(data[:-20])
+    pydicom = pytest.importorskip('pydicom')
+    for path in make_mr('in/ct', uid='1.2.10').iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.Modality = 'CT'
+        dataset.save_as(path)
     write('nan.nii.gz', np.where(GREY == 5, np.nan, GREY).astype(np.float32))
     write('time.nii.gz', np.stack([GREY, GREY]))
     write('blank.nii.gz', np.zeros_like(GREY))
@@ -122,9 +127,10 @@ def test_what_is_no_series_says_why(make_mr, write, tmp_path):
         with pytest.raises(ValueError, match=r'.') as caught:
             one.read()
         reasons[one.place] = (type(caught.value) is UnfitError, str(caught.value))
-    assert len(reasons) == 9
+    assert len(reasons) == 10
     words = {
         'gap': (False, r'1 slices of 3 mm are missing.* Export the series again.'),
+        'ct': (True, 'ct: CT images, expected MR'),
         'short': (False, '1.dcm'),
         'nan.nii.gz': (False, '1 of 24 voxels are NaN'),
         'time.nii.gz': (True, '4-D image of 2 volumes'),
