@@ -120,7 +120,7 @@ def _convert_schedule(
     """Schedules of timm, which count epochs."""
     name = simplify_name(section.take('name')).removesuffix('scheduler')
     params = section.take_section('params')
-    warmup = params.take_number('warmup_t', 0, high=1e6, whole=True)
+    warmup = params.take_number('warmup_t', 0, high=epochs - 1, whole=True)
     start = params.take_number('warmup_lr_init', 0.0, high=1e3)
     params.skip('t_initial', 't_in_epochs', 'warmup_prefix', 'cycle_mul')
     if params.take_number('cycle_limit', 1, whole=True) > 1:
@@ -131,12 +131,18 @@ def _convert_schedule(
             'without effect: there is one cycle, in timm too',
         )
     span = {'begin': 0, 'end': epochs, 'by_epoch': True}
+    after = {**span, 'begin': warmup}
     schedules: list[Config] = []
     least = params.take_number('lr_min', 0.0, high=1e3)
     factor = params.take_number('decay_rate', 0.1, high=1)
     if name.removesuffix('lr') == 'cosine':
         schedules = [
-            {'type': 'CosineAnnealingLR', 'T_max': epochs, 'eta_min': least, **span}
+            {
+                'type': 'CosineAnnealingLR',
+                'T_max': epochs - warmup,
+                'eta_min': least,
+                **after,
+            }
         ]
     elif name.removesuffix('lr') == 'step':
         step = params.take_number('decay_t', 1, low=1, whole=True)
@@ -150,7 +156,7 @@ def _convert_schedule(
         ]
     elif name.removesuffix('lr') in ('poly', 'polynomial'):
         power = params.take_number('power', 0.5, high=100)
-        schedules = [{'type': 'PolyLR', 'power': power, 'eta_min': least, **span}]
+        schedules = [{'type': 'PolyLR', 'power': power, 'eta_min': least, **after}]
     elif name not in ('', 'none'):
         report.unmatched(
             section.path('name'), 'no such schedule here; the rate stays as it is'
@@ -158,6 +164,7 @@ def _convert_schedule(
     params.close('the schedule has no such option here')
     section.close()
     if warmup:
+        report.note(params.path('warmup_t'), 'the schedule begins after the warm-up')
         ratio = min(1.0, max(start / rate, 1e-6))
         schedules.insert(
             0,
@@ -165,7 +172,8 @@ def _convert_schedule(
                 'type': 'LinearLR',
                 'start_factor': ratio,
                 'begin': 0,
-                'end': warmup,
+                # The last of its epochs has the whole rate.
+                'end': warmup + 1,
                 'by_epoch': True,
             },
         )

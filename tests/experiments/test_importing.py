@@ -154,6 +154,27 @@ def test_the_host_makes_its_optimizer_and_schedules(make_masks, load):
     assert wrapper.optimizer.param_groups[0]['lr'] == pytest.approx(5.005e-4)
 
 
+def test_rate_of_every_epoch(make_masks, load):
+    path = make_masks('UNET')
+    warmup = 'warmup_t: 2, warmup_lr_init: 1e-4, lr_min'
+    text = path.read_text().replace('epochs: 200', 'epochs: 6')
+    path.write_text(text.replace('lr_min', warmup).replace('1e-6', '0'))
+    cfg, _ = load(path)
+    wrapper = build_optim_wrapper(nn.Linear(2, 1), cfg.optim_wrapper)
+    schedulers = [
+        PARAM_SCHEDULERS.build({**schedule, 'optimizer': wrapper})
+        for schedule in cfg.param_scheduler
+    ]
+    rates = []
+    for _ in range(6):
+        rates.append(wrapper.optimizer.param_groups[0]['lr'])
+        for scheduler in schedulers:
+            scheduler.step()
+    # From a tenth, over the middle, to the whole; then a cosine of four epochs.
+    cosine = [(1 + np.cos(np.pi * t / 4)) / 2 for t in range(4)]
+    assert rates == pytest.approx(1e-3 * np.array([0.1, 0.55, *cosine]))
+
+
 def test_synthetic_lesions_are_fixed_where_they_are_scored(make_masks, load, tmp_path):
     path = make_masks('UNET')
     data = tmp_path / 'data' / 'lesion.yaml'
