@@ -128,7 +128,9 @@ def find_images(
     images = [*_pair(tree, findings), *_find_series(tree, findings)]
     if not images and not findings:
         raise InputError(_explain_nothing(tree))
-    table.check_used([image.path for image in images])
+    # A line may speak of an image that is not fetched yet.
+    named = [PurePosixPath(_relate(root, path)) for path in tree.images]
+    table.check_used([*named, *(image.path for image in images)])
     images = [_describe(image, table, patient_of) for image in images]
     images = _name_cases(images)
     findings += _report_patients(images, patient_of)

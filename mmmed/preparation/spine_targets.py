@@ -4,6 +4,8 @@ Not here: what names say (``spine_names``).
 """
 
 import csv
+import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -42,6 +44,10 @@ class TargetTable:
     rows: Sequence[TargetRow] = ()
     file: Path | None = field(default=None)
 
+    @functools.cached_property
+    def _by_path(self) -> dict[PurePosixPath, TargetRow]:
+        return {row.path: row for row in self.rows}
+
     @classmethod
     def read(cls, file: str | Path) -> 'TargetTable':
         """Read a CSV with the column ``path`` and any of the others.
@@ -66,15 +72,14 @@ class TargetTable:
             raise InputError(
                 f'{file}: cannot be read ({error}); give a CSV in UTF-8'
             ) from error
-        paths = [row.path for row in rows]
-        if twice := next((p for p in paths if paths.count(p) > 1), None):
+        counts = Counter(row.path for row in rows)
+        if twice := next((p for p, count in counts.items() if count > 1), None):
             raise InputError(f'{file}: {twice} has several lines; keep one')
         return cls(tuple(rows), file)
 
     def find(self, path: PurePosixPath) -> list[TargetRow]:
         """Lines that speak of an image, the most particular first."""
-        fitting = [r for r in self.rows if r.path == path or r.path in path.parents]
-        return sorted(fitting, key=lambda row: -len(row.path.parts))
+        return [self._by_path[p] for p in (path, *path.parents) if p in self._by_path]
 
     def check_used(self, paths: Sequence[PurePosixPath]) -> None:
         """Whether each line speaks of an image.
