@@ -13,7 +13,6 @@ from mmmed.experiments.steps import COVERED, Step, convert_step
 from mmmed.experiments.text import Variable
 
 Config = dict[str, Any]
-_PHASES = ('train', 'val', 'test')
 _SYNTHESIS = ('lesionaug', 'mslesionaug', 'lesionaugmentor')
 
 
@@ -267,7 +266,7 @@ def convert_loaders(
     loader.close()
     train, test = build_pipelines(data, part)
     config: Config = {'train_pipeline': train, 'test_pipeline': test}
-    for phase in _PHASES:
+    for phase in ('train', 'val'):
         is_train = phase == 'train'
         name = Variable('train_pipeline' if is_train else 'test_pipeline')
         config[f'{phase}_dataloader'] = {
@@ -277,7 +276,12 @@ def convert_loaders(
             else {'type': 'DefaultSampler', 'shuffle': False},
             'dataset': _build_dataset(data, part, phase, plane, name),
         }
-    return config
+    report.note(
+        'data.dataset',
+        'tests take the validation cases; prepare those of a test phase as a folder of '
+        'their own and name it in test_dataloader.dataset',
+    )
+    return {**config, 'test_dataloader': Variable('val_dataloader')}
 
 
 def _convert_sampler(trainer: Section, part: ModelPart, report: Report) -> Config:

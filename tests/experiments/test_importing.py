@@ -32,6 +32,9 @@ def test_classifier(classes, load):
     ]
     assert cfg.default_hooks.checkpoint.save_best == 'cls/composite'
     assert cfg.randomness.seed == 420
+    # Prepared folders have training and validation cases; see the note.
+    assert cfg.test_dataloader == cfg.val_dataloader
+    assert cfg.val_dataloader.dataset.datasets[0].split == 'val'
     backends = [backend.type for backend in cfg.visualizer.vis_backends]
     assert backends == ['LocalVisBackend', 'WandbVisBackend']
     mended = list_texts(report, 'mended')
