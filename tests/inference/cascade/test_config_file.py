@@ -1,5 +1,8 @@
 """YAML to settings: every promised key, the command line first, mistakes by name."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mmmed.inference.cascade.config_file import SpineConfig, read_config
@@ -84,3 +87,9 @@ def test_mistakes_are_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no.yaml does not exist'):
         read_config(tmp_path / 'no.yaml')
+
+
+def test_the_documented_defaults_are_the_defaults(tmp_path):
+    page = Path(__file__).resolve().parents[3] / 'docs/explanation/spine_cascade.md'
+    (text,) = re.findall(r'```yaml\n(.*?)```', page.read_text(), re.DOTALL)
+    assert read_config(write(tmp_path, text)) == SpineConfig()
