@@ -11,6 +11,7 @@ from mmmed.structures.spine_classes import SPINE_TARGETS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 CLASSIFIERS = sorted(CONFIGS.glob('efficientvit/*_spine-*.py'))
+TWO = ('sagittal', 'axial')
 SEGMENTORS = [
     path
     for pattern in ('*_spine-*', '*_spinelesion-*')
@@ -37,7 +38,9 @@ def test_segmentors_are_chosen_by_what_their_data_show(path):
     loaders = [cfg[f'{name}_dataloader'].dataset for name in ('train', 'val', 'test')]
     task = path.stem.split('_')[1]
     assert {loader.target for loader in loaders} == {task}
-    assert len({loader.plane for loader in loaders}) == 1
+    planes = {loader.get('planes', (loader.plane,)) for loader in loaders}
+    view = path.stem.split('_')[-1].split('-')[1]
+    assert planes == {TWO if view == 'twoplanes' else (view,)}
     best = cfg.default_hooks.checkpoint.save_best
     assert best == f'overlap/dice_patient_{task}'
     hooks = [hook.type for hook in cfg.custom_hooks]

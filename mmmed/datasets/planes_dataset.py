@@ -23,7 +23,7 @@ class PlanesDataset(ConcatDataset):
         planes: One or more of ``'axial'``, ``'coronal'``, ``'sagittal'``.
         source: Type of the data set of each plane.
         lazy_init: As in the host.
-        **kwargs: Those of the data set, without ``plane``.
+        **kwargs: Those of the data set; ``plane`` has no effect.
 
     Raises:
         ValueError: No plane is given, or one twice; or as the data set says.
