@@ -37,8 +37,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     verbs = parser.add_subparsers(dest='verb', required=True)
-    for verb, options in cascade.COMMANDS.items():
-        add = verbs.add_parser(verb, parents=[common]).add_argument
+    for verb, (text, options) in cascade.COMMANDS.items():
+        add = verbs.add_parser(verb, parents=[common], help=text).add_argument
         for flags, details in options:
             add(*flags.split(), **details)
     return parser.parse_args(argv)
@@ -57,12 +57,13 @@ def run(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     is_shown = not args.quiet and sys.stderr.isatty()
     call = cascade.parse_cascade({**vars(args), 'show_progress': is_shown})
     load = partial(cascade.Cascade.load, call.weights, call.settings, call.device)
-    slices = call.output.preview_slices or None
+    show = partial(reporting.write_previews, slices=call.output.preview_slices or None)
+    if args.dry_run:
+        return 0, cascade.list_inputs(call)
 
     def draw(folder: Any, volume: Any, result: Any, _: Any) -> None:
         masks = result.cord_mask, result.lesion_mask
-        plane = result.plane or None
-        reporting.write_previews(folder, volume, *masks, slices=slices, plane=plane)
+        show(folder, volume, *masks, plane=result.plane or None)
 
     is_drawn = call.output.generate_previews
     outcome = cascade.run_cascade(call, load, draw if is_drawn else None)

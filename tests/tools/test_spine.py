@@ -89,6 +89,14 @@ def mixed(parts, tmp_path_factory):
     return root, truth
 
 
+def test_a_dry_run_lists_and_writes_nothing(tool, mixed, tmp_path, capsys):
+    assert call_inference(tool, mixed[0], tmp_path / 'out', 'no', '--dry-run') == 0
+    summary = read_summary(capsys)
+    assert (summary['series'], summary['left_out']) == (7, 1)
+    assert summary['p1/oblique'] == 'p1/oblique.nii.gz'
+    assert not (tmp_path / 'out').exists()
+
+
 def test_one_bad_series_never_stops_the_others(tool, mixed, weights, tmp_path, capsys):
     source, truth = mixed
     assert call_inference(tool, source, tmp_path / 'out', weights) == 1

@@ -12,6 +12,7 @@ from .lesion_analysis import analyze_lesions as analyze_lesions
 from .result import CascadeResult as CascadeResult
 from .run import CascadeCall as CascadeCall
 from .run import CascadeOutcome as CascadeOutcome
+from .run import list_inputs as list_inputs
 from .run import run_cascade as run_cascade
 from .settings import ON_REJECT as ON_REJECT
 from .settings import AnatomySettings as AnatomySettings

@@ -53,29 +53,36 @@ _INFERENCE: tuple[tuple[str, dict[str, Any]], ...] = (
         '--part-id',
         {'type': int, 'default': 0, 'help': 'which part this run takes, from 0'},
     ),
-    (
-        '--overwrite',
-        {'action': 'store_true', 'help': 'make finished results anew'},
-    ),
+    ('--overwrite', {'action': 'store_true', 'help': 'make finished results anew'}),
+    ('--dry-run', {'action': 'store_true', 'help': 'list the series, write nothing'}),
 )
 
-COMMANDS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    'inference': _INFERENCE,
+COMMANDS: dict[str, tuple[str, tuple[tuple[str, dict[str, Any]], ...]]] = {
+    'inference': ('series to masks, measures and a report', _INFERENCE),
     'analyze': (
-        ('lesion', {'metavar': 'LESION', 'help': 'binary mask'}),
-        ('--cord', {'metavar': 'FILE', 'help': 'mask of the cord; lesions end at it'}),
-        ('--image', {'metavar': 'FILE', 'help': 'whose values in lesions are told'}),
-        ('--levels', {'metavar': 'FILE', 'help': 'vertebral level of each voxel'}),
-        ('-o --out', {'required': True, 'metavar': 'DIR'}),
+        'measure the lesions of a mask',
+        (
+            ('lesion', {'metavar': 'LESION', 'help': 'binary mask'}),
+            ('--cord', {'metavar': 'FILE', 'help': 'its mask; lesions end at it'}),
+            ('--image', {'metavar': 'FILE', 'help': 'whose values are told'}),
+            ('--levels', {'metavar': 'FILE', 'help': 'vertebral level of each voxel'}),
+            ('-o --out', {'required': True, 'metavar': 'DIR'}),
+        ),
     ),
-    'report': (('out', {'metavar': 'OUT', 'help': 'folder of an inference'}),),
+    'report': (
+        'make the page of a finished inference again',
+        (('out', {'metavar': 'OUT', 'help': 'folder of an inference'}),),
+    ),
     'collect': (
-        ('work_dirs', {'nargs': '+', 'metavar': 'WORK_DIR', 'help': 'of trainings'}),
-        ('--out', {'required': True, 'metavar': 'DIR', 'help': 'folder of weights'}),
-        ('--overwrite', {'action': 'store_true', 'help': 'replace other weights'}),
+        'weights from the work folders of trainings',
+        (
+            ('work_dirs', {'nargs': '+', 'metavar': 'WORK_DIR'}),
+            ('--out', {'required': True, 'metavar': 'DIR', 'help': 'of the weights'}),
+            ('--overwrite', {'action': 'store_true', 'help': 'replace other weights'}),
+        ),
     ),
 }
-"""Flags of each verb of ``tools/spine.py``, and what argparse has to know of them."""
+"""What each verb of ``tools/spine.py`` does, its flags, and their argparse options."""
 
 # Options that change what a configuration file says.
 _KEYS = {

@@ -193,6 +193,25 @@ def run_cascade(
     return CascadeOutcome(out, report)
 
 
+def list_inputs(call: CascadeCall) -> dict[str, Any]:
+    """What a run would analyze, without reading an image or writing anything.
+
+    Returns:
+        Number of series and of what is left out, then where each series lies, by the
+        folder of its results.
+
+    Raises:
+        FileNotFoundError: There is no input.
+        ValueError: There is no series in it.
+    """
+    found = find_series(call.source, leave_out=call.out)
+    part = found.select_part(call.num_parts, call.part_id)
+    places = {one.folder.as_posix(): one.place for one in part}
+    return make_printable(
+        {'series': len(part), 'left_out': len(found.left_out), **places}
+    )
+
+
 def describe_settings(call: CascadeCall) -> dict[str, Any]:
     """Everything beside the series that decides what is written."""
     models = asdict(call.settings.models)
