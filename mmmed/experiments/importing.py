@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmmed.experiments.data import (
-    convert_data,
-    convert_loaders,
-    convert_metrics,
-)
+from mmmed.experiments.callbacks import convert_loggers
+from mmmed.experiments.data import convert_data
+from mmmed.experiments.loaders import convert_loaders, convert_metrics
 from mmmed.experiments.models import ModelPart, convert_model
 from mmmed.experiments.reading import ExperimentReader
 from mmmed.experiments.section import Report, Section
 from mmmed.experiments.text import write_config_text
-from mmmed.experiments.training import (
-    convert_loggers,
-    convert_trainer,
-)
+from mmmed.experiments.training import convert_trainer
 from mmmed.files import write_text_atomic
 
 Config = dict[str, Any]

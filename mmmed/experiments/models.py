@@ -168,7 +168,9 @@ def _convert_segmentor(
     if isinstance(pretrained, str) and pretrained:
         path = section.path('pretrained')
         _note_checkpoint(pretrained, path, 'load_from', report)
-    target = target or ('lesion' if 'lesion' in hint.lower() else 'cord')
+    if target is None:
+        target = 'lesion' if 'lesion' in hint.lower() else 'cord'
+        _note_target(target, section.path('name'), report)
     if target not in ('cord', 'lesion'):
         raise ValueError(f"target is {target!r}, expected 'cord' or 'lesion' for masks")
     model = {'backbone': backbone, 'decode_head': head}
@@ -285,10 +287,14 @@ def _guess_target(classes: int, hint: str, report: Report, key: str) -> str:
     words = hint.lower()
     found = next((target for word, target in _WORDS if word in words), None)
     found = found or _TARGETS.get(classes, 'class')
-    report.note(
-        key, f'taken for the target {found!r}; say another with --target if it is not'
-    )
+    _note_target(found, key, report)
     return found
+
+
+def _note_target(target: str, key: str, report: Report) -> None:
+    report.note(
+        key, f'taken for the target {target!r}; say another with --target if it is not'
+    )
 
 
 def _note_checkpoint(path: str, key: str, option: str, report: Report) -> None:

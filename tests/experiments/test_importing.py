@@ -190,6 +190,27 @@ def test_synthetic_lesions_are_fixed_where_they_are_scored(make_masks, load, tmp
     assert 'max_lesions' in list_texts(report, 'unmatched')
 
 
+@pytest.mark.parametrize(
+    ('phase', 'target', 'expected'),
+    [
+        ('train', 'label', 'makes no sense; image only'),
+        ('val', 'data', 'would blur the scores; left out'),
+        ('[train, val]', 'data', 'in training only'),
+    ],
+)
+def test_phase_and_target_of_a_step(
+    make_masks, load, tmp_path, phase, target, expected
+):
+    path = make_masks('UNET')
+    data = tmp_path / 'data' / 'lesion.yaml'
+    step = f'{{name: alb.Blur, params: {{}}, target: {target}, phase: {phase}}}'
+    data.write_text(f'{data.read_text()}  - {step}\n')
+    cfg, report = load(path)
+    assert expected in list_texts(report, 'mended')
+    count = len(cfg.train_pipeline[2].steps)
+    assert count == (10 if phase == 'val' else 11)
+
+
 CHANGES = [
     # Part of the text, replacement, kind of finding, part of it.
     ('epochs: 200', 'epochs: 200\n  amp_level: O2', 'unmatched', 'trainer.amp_level'),

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.from_regex(r'\A[a-z]{1,8}\Z'), VALUES, max_size=3))
 def test_text_says_what_the_value_is(value):
     text = format_value(value)
