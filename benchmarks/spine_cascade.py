@@ -2,8 +2,8 @@
 
 A generated sagittal series of 60 slices of 320 x 320 pixels, EfficientViT-M5 as gates
 (untrained: what they say is ignored) and U-Nets of 16 features for cord and lesions,
-fitted for a minute first, so that masks mean something. Crop and whole slices in turns in
-one process; what counts is the ratio of CPU times, with the masks they agree on.
+fitted for a minute first, so that masks mean something. Crop and whole slices in turns
+in one process; what counts is the ratio of CPU times, with the masks they agree on.
 
     python benchmarks/spine_cascade.py
     python benchmarks/spine_cascade.py --require 4 --require-seconds 15

@@ -16,6 +16,7 @@ from mmmed.inference.cascade.fine_grid import FineGrid
 from mmmed.inference.cascade.gates import find_cord_slices, judge_series
 from mmmed.inference.cascade.grey import GreyStack
 from mmmed.inference.cascade.lesion_stage import LesionFinding, segment_lesions
+from mmmed.inference.cascade.plausibility import list_doubts
 from mmmed.inference.cascade.result import CascadeResult
 from mmmed.inference.cascade.settings import CascadeSettings
 from mmmed.inference.cascade.slice_network import SliceNetwork
@@ -122,7 +123,6 @@ class SeriesAnalysis:
             self.networks[CORD],
             models.cord_segmentation,
             min_area=models.spinal_cord.min_area,
-            group_size=self.settings.processing.batch_size,
         )
         slices = np.flatnonzero(cord.mask.any(axis=(1, 2))).tolist()
         voxels = int(np.count_nonzero(cord.mask))
@@ -165,7 +165,6 @@ class SeriesAnalysis:
             threshold=threshold,
             margin_mm=crop.margin_mm,
             slices=None if crop.use_crop else kept.tolist(),
-            group_size=settings.processing.batch_size,
         )
         voxels = int(np.count_nonzero(lesions.mask))
         if lesions.outside_voxels:
@@ -191,6 +190,9 @@ class SeriesAnalysis:
         )
         self._check_plane(segmenter)
         self._keep(record)
+        stack = self.grey.stack
+        doubts = list_doubts(cord.mask, lesions.mask, stack.spacing, stack.plane)
+        self.warnings.extend(f'plausibility: {doubt}' for doubt in doubts)
         return lesions
 
     @property
