@@ -9,8 +9,8 @@ from .cascade import Cascade as Cascade
 from .collect import collect_weights as collect_weights
 from .lesion_analysis import LesionAnalysis as LesionAnalysis
 from .lesion_analysis import analyze_lesions as analyze_lesions
+from .request import CascadeCall as CascadeCall
 from .result import CascadeResult as CascadeResult
-from .run import CascadeCall as CascadeCall
 from .run import CascadeOutcome as CascadeOutcome
 from .run import list_inputs as list_inputs
 from .run import run_cascade as run_cascade

@@ -7,12 +7,8 @@ from typing import Any
 
 from mmmed.functional.planes import PLANES
 from mmmed.inference.cascade.config_file import read_config
-from mmmed.inference.cascade.run import (
-    EXIT_BAD_CALL,
-    EXIT_SOME_FAILED,
-    EXIT_WEIGHTS,
-    CascadeCall,
-)
+from mmmed.inference.cascade.request import CascadeCall
+from mmmed.inference.cascade.run import EXIT_BAD_CALL, EXIT_SOME_FAILED, EXIT_WEIGHTS
 from mmmed.inference.cascade.settings import ON_REJECT
 from mmmed.inference.cascade.weights import WeightsError
 

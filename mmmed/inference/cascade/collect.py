@@ -15,10 +15,10 @@ from mmmed.inference.cascade.cascade import list_targets
 from mmmed.inference.cascade.segmentation_config import KEY as SEGMENTATION
 from mmmed.inference.cascade.settings import CascadeSettings
 from mmmed.inference.cascade.weights import CALIBRATION
+from mmmed.inference.case_store import make_printable
 from mmmed.inference.classifier_config import KEY as CLASSIFICATION
 from mmmed.inference.classifier_models import CALIBRATION as CALIBRATION_FILE
 from mmmed.inference.classifier_models import find_classifiers
-from mmmed.inference.run import make_printable
 from mmmed.structures.spine_classes import SPINE_TARGETS
 
 LIST_NAME = 'weights.json'

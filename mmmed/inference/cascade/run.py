@@ -13,18 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from mmmed.files import hash_file, hash_json, write_json_atomic
-from mmmed.inference.cascade.outputs import OutputSettings
+from mmmed.files import hash_json, write_json_atomic
 from mmmed.inference.cascade.records import (
     SUMMARY_NAME,
     summarize_batch,
     summarize_patient,
     write_record,
 )
+from mmmed.inference.cascade.request import CascadeCall, describe_settings
 from mmmed.inference.cascade.series import FoundSeries, find_series
 from mmmed.inference.cascade.series_job import (
     Analyzer,
@@ -33,60 +32,12 @@ from mmmed.inference.cascade.series_job import (
     SeriesJob,
 )
 from mmmed.inference.cascade.series_store import SeriesStore
-from mmmed.inference.cascade.settings import CascadeSettings
-from mmmed.inference.cascade.weights import CALIBRATION
 from mmmed.inference.case_store import make_printable
 from mmmed.structures.run_record import RunRecord
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_BAD_CALL = 0, 1, 2
 EXIT_ALL_REJECTED, EXIT_WEIGHTS, EXIT_INTERRUPTED = 3, 4, 130
-# Raise when results of the same series, weights and settings change.
-_FORMAT = 1
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CascadeCall:
-    """What a run is asked for.
-
-    Args:
-        source: A DICOM tree, a NIfTI file or folder, or folders of pictures.
-        out: Folder of the results.
-        weights: Folder with the checkpoints.
-        settings: Of the cascade.
-        output: What is written.
-        num_parts: Into how many runs the patients are divided.
-        part_id: Which of them this is, from 0.
-        overwrite: Make everything anew, whatever lies there.
-        show_progress: Whether a bar is shown.
-    """
-
-    source: Path
-    out: Path
-    weights: Path
-    settings: CascadeSettings
-    output: OutputSettings
-    num_parts: int = 1
-    part_id: int = 0
-    overwrite: bool = False
-    show_progress: bool = False
-
-    @property
-    def device(self) -> str:
-        """Where networks compute, as torch names it.
-
-        Raises:
-            ValueError: There is no such GPU.
-        """
-        number = self.settings.processing.gpu_device
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if number == -1 or (number is None and not count):
-            return 'cpu'
-        if (number or 0) >= count:
-            raise ValueError(
-                f'GPU {number} of {count}; use --gpu-id -1 for the CPU, or leave it out'
-            )
-        return f'cuda:{number or 0}'
 
 
 @dataclass(frozen=True)
@@ -212,31 +163,6 @@ def list_inputs(call: CascadeCall) -> dict[str, Any]:
     )
 
 
-def describe_settings(call: CascadeCall) -> dict[str, Any]:
-    """Everything beside the series that decides what is written."""
-    models = asdict(call.settings.models)
-    processing = asdict(call.settings.processing)
-    # How fast, not what.
-    for name in ('batch_size', 'gpu_device'):
-        processing.pop(name)
-    return {
-        'format': _FORMAT,
-        'processing': processing,
-        'models': models,
-        'output': asdict(call.output),
-        'weights_sha256': {
-            name: _hash_weights(call.weights / model['checkpoint'])
-            for name, model in models.items()
-        },
-    }
-
-
-def _hash_weights(path: Path) -> list[str | None]:
-    """Of a checkpoint and its calibration; None for what is not there."""
-    beside = path.with_name(path.stem + CALIBRATION)
-    return [hash_file(p) if p.is_file() else None for p in (path, beside)]
-
-
 def _check_folder(out: Path) -> None:
     """Refuse a folder that holds something and no run of ours.
 
@@ -315,7 +241,7 @@ def _report(
         'exit_code': _find_exit_code(logs, left_out),
     }
     return write_record(
-        call.out / f'batch_report{_name_part(call)}.json',
+        call.out / f'batch_report{call.part_suffix}.json',
         'batch_report',
         summarize_batch(logs, left_out, facts),
     )
@@ -345,10 +271,4 @@ def _write_run(
             'counts': None if report is None else report['counts'],
         },
     }
-    write_json_atomic(call.out / f'run{_name_part(call)}.json', make_printable(facts))
-
-
-def _name_part(call: CascadeCall) -> str:
-    if call.num_parts == 1:
-        return ''
-    return f'-part{call.part_id}of{call.num_parts}'
+    write_json_atomic(call.out / f'run{call.part_suffix}.json', make_printable(facts))

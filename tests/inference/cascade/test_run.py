@@ -9,7 +9,8 @@ import pytest
 from mmmed.inference.cascade import CascadeResult, CascadeSettings, WeightsError
 from mmmed.inference.cascade.outputs import OutputSettings
 from mmmed.inference.cascade.records import check_record
-from mmmed.inference.cascade.run import CascadeCall, run_cascade
+from mmmed.inference.cascade.request import CascadeCall
+from mmmed.inference.cascade.run import run_cascade
 from mmmed.inference.case_store import ConflictError
 from mmmed.io import read_segmentation, read_volume, write_image, write_volume
 from mmmed.structures import Volume
