@@ -6,11 +6,18 @@ Command: make demo-spine, or mim train mmseg configs/spinalunet/<this file>
 _base_ = './spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
 
 data_root = 'work_dirs/demo-spine/lesion'
+# Finer than for the cord, as lesions are small.
+fit = dict(type='mmmed.FitSlice', size=(128, 128), pixel_mm=0.5)
 train_pipeline = [
     _base_.load,
-    dict(type='mmmed.SynthesizeCordLesions'),
-    _base_.fit,
+    dict(type='mmmed.SynthesizeCordLesions', recipe=dict(negative=0.25), focus=0.8),
+    fit,
     dict(type='mmmed.SliceAugmentation', recipe='F'),
+    dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
+]
+test_pipeline = [
+    _base_.load,
+    dict(**fit, resize_seg=False),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 train_dataloader = dict(
@@ -19,4 +26,12 @@ train_dataloader = dict(
         data_root=data_root, target='lesion', slices='cord', pipeline=train_pipeline
     ),
 )
-test_dataloader = dict(dataset=dict(data_root=data_root, target='lesion'))
+test_dataloader = dict(
+    dataset=dict(data_root=data_root, target='lesion', pipeline=test_pipeline)
+)
+# Over the batch: a slice without lesion says nothing about the Dice of one.
+model = dict(
+    decode_head=dict(
+        loss_decode=dict(_delete_=True, type='mmmed.DiceCELoss', batch_dice=True)
+    )
+)

@@ -8,6 +8,7 @@ from mmmed.functional.slice_grey import (
     change_contrast,
     change_gamma,
     erase_boxes,
+    invert_grey,
     multiply_field,
     multiply_noise,
 )
@@ -79,3 +80,11 @@ def test_holes_are_where_they_are(img):
     assert (out[1:4, 2:6] == 5).all()
     assert (out[6, 9] == 5).all()
     assert not (img == 5).all(axis=2).any()
+
+
+def test_inversion_turns_tissue_and_leaves_air():
+    img = np.array([[0, 10, 50], [200, 0, 100]], np.float32)[..., None]
+    turned = invert_grey(img)
+    assert turned[..., 0].tolist() == [[0, 200, 160], [10, 0, 110]]
+    np.testing.assert_array_equal(invert_grey(turned), img)
+    np.testing.assert_array_equal(invert_grey(0 * img), 0 * img)

@@ -11,6 +11,8 @@ fit = dict(type='mmmed.FitSlice', size=(128, 128), pixel_mm=0.8)
 train_pipeline = [
     _base_.load,
     fit,
+    # Few images, fewer of each sequence: their contrast must not matter.
+    dict(type='mmmed.RandomInvertSlice', prob=0.4),
     dict(type='mmmed.SliceAugmentation', recipe='F'),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]

@@ -19,6 +19,7 @@ from mmmed.functional.slice_grey import (
     change_contrast,
     change_gamma,
     erase_boxes,
+    invert_grey,
     multiply_field,
     multiply_noise,
 )
@@ -137,6 +138,30 @@ class RandomGammaSlice(SliceGrey):
     def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
         """The image with another gamma."""
         return change_gamma(img, **params)
+
+
+@TRANSFORMS.register_module()
+class RandomInvertSlice(SliceGrey):
+    """Dark becomes bright: T1 looks a little like T2, and the other way round.
+
+    For networks that shall find an organ whatever the sequence, where images of one
+    sequence are few. Zeros (air, padding) stay 0.
+
+    Required keys: ``img`` (H, W, C), 0 to 255, ``rng``.
+
+    Modified keys: ``img``, float32. Added keys: ``applied``.
+
+    Args:
+        prob: Probability that it is applied.
+    """
+
+    def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
+        """Nothing: it is done or not."""
+        return {}
+
+    def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
+        """The inverted image."""
+        return invert_grey(img)
 
 
 @TRANSFORMS.register_module()

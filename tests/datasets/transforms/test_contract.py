@@ -19,6 +19,7 @@ ARGUMENTS = {
     'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
     'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
     'RandomBlurSlice': {'limit': 7},
+    'RandomInvertSlice': {'prob': 0.5},
     'SliceAugmentation': {'recipe': 'F'},
 }
 # Changes of grey values that keep fractions, and deformations of a slice.
@@ -29,6 +30,7 @@ GREYS = {
     'RandomDropoutSlice',
     'RandomGainSlice',
     'RandomGammaSlice',
+    'RandomInvertSlice',
     'RandomNoiseSlice',
 }
 WARPS = {
