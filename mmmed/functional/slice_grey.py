@@ -43,18 +43,24 @@ def change_gamma(img: NDArray, gamma: float) -> Image:
     )
 
 
-def invert_grey(img: NDArray) -> Image:
+def invert_grey(img: NDArray, strength: float = 1.0) -> Image:
     """What was dark becomes bright, between the ends of the range that there is.
 
     Zeros, which are air and padding, stay 0; so does an image of nothing else. Applied
-    twice it gives back any image whose values are 0..255.
+    twice in full it gives back any image whose values are 0..255.
+
+    Args:
+        img: Shape (Y, X, C).
+        strength: Share of the inverted image in a mean with the image itself.
     """
     img = _clip(img)
     tissue = img > 0
     if not tissue.any():
         return img
     ends = img[tissue].min() + img.max()
-    return np.where(tissue, ends - img, np.float32(0))
+    share = np.float32(strength)
+    turned = share * (ends - img) + (1 - share) * img
+    return np.where(tissue, turned, np.float32(0))
 
 
 def add_noise(img: NDArray, std: float, rng: np.random.Generator) -> Image:

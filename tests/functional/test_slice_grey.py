@@ -88,3 +88,5 @@ def test_inversion_turns_tissue_and_leaves_air():
     assert turned[..., 0].tolist() == [[0, 200, 160], [10, 0, 110]]
     np.testing.assert_array_equal(invert_grey(turned), img)
     np.testing.assert_array_equal(invert_grey(0 * img), 0 * img)
+    half = invert_grey(img, strength=0.5)[..., 0]
+    assert half.tolist() == [[0, 105, 105], [105, 0, 105]]

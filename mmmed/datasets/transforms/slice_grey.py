@@ -152,16 +152,27 @@ class RandomInvertSlice(SliceGrey):
     Modified keys: ``img``, float32. Added keys: ``applied``.
 
     Args:
+        strength: Range of the share of the inverted image in a mean with the image
+            itself; at 0.5 nothing but its mean is left of tissue.
         prob: Probability that it is applied.
+
+    Raises:
+        ValueError: The range is reversed or outside 0 to 1.
     """
 
+    def __init__(
+        self, strength: Sequence[float] = (0.8, 1.0), prob: float = 1.0
+    ) -> None:
+        super().__init__(prob)
+        self.strength = check_range('strength', strength, low=0, high=1)
+
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
-        """Nothing: it is done or not."""
-        return {}
+        """The share."""
+        return {'strength': draw_uniform(rng, *self.strength)}
 
     def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
         """The inverted image."""
-        return invert_grey(img)
+        return invert_grey(img, **params)
 
 
 @TRANSFORMS.register_module()

@@ -19,7 +19,6 @@ ARGUMENTS = {
     'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
     'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
     'RandomBlurSlice': {'limit': 7},
-    'RandomInvertSlice': {'prob': 0.5},
     'SliceAugmentation': {'recipe': 'F'},
 }
 # Changes of grey values that keep fractions, and deformations of a slice.
