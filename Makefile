@@ -77,11 +77,12 @@ demo-spine: $(READY)
 	    --out $(SPINE)/$$target || test $$? -eq 3 || exit 1; \
 	done
 	set -e; for pair in $(SPINE_SIX); do \
-	  stage=$${pair%%:*}; data=$(SPINE)/cord; \
-	  if [ $$stage = lesion_segmentation ]; then data=$(SPINE)/lesion; fi; \
+	  stage=$${pair%%:*}; data=$(SPINE)/cord; start=; \
+	  if [ $$stage = lesion_segmentation ]; then data=$(SPINE)/lesion; \
+	    start=load_from=$(SPINE)/runs/cord_segmentation/epoch_6.pth; fi; \
 	  mim train mmseg configs/$${pair#*:} --work-dir $(SPINE)/runs/$$stage --resume \
 	    --cfg-options train_dataloader.dataset.data_root=$$data \
-	    test_dataloader.dataset.data_root=$$data; \
+	    test_dataloader.dataset.data_root=$$data $$start; \
 	done
 	python tools/spine.py collect $(SPINE)/runs --out $(SPINE)/weights --overwrite
 	python tools/spine.py inference -i $(SPINE)/raw/dicom -o $(SPINE)/results \

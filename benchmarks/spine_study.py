@@ -113,9 +113,9 @@ def score_cord(cascade: Cascade, image: Path) -> dict:
     volume = read_volume(image)
     mask = next(
         path
-        for ending in ('seg-manual', 'sc_seg', 'seg')
-        for path in image.parent.glob(f'*_{ending}.nii.gz')
-        if 'lesion' not in path.name
+        for path in sorted(image.parent.glob('*_seg*.nii.gz'))
+        + sorted(image.parent.glob('*_sc_seg.nii.gz'))
+        if 'lesion_seg' not in path.name
     )
     result = cascade.analyze(volume)
     if result.cord_mask is None:
@@ -127,17 +127,19 @@ def score_cord(cascade: Cascade, image: Path) -> dict:
 
 def study_cord(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> None:
     """Each image with a mask held out in turn."""
-    scores = []
+    runs = {}
     for row in rows:
         image = args.raw / 'images' / row['path']
-        if not list(image.parent.glob('*_seg*')) + list(image.parent.glob('*sc_seg*')):
-            continue
-        data = prepare(args, table, [row['patient']])
-        run = args.out / 'cord' / row['patient']
-        path = train(CORD, args.cord_epochs, data, run)
+        if list(image.parent.glob('*_seg*')):
+            data = prepare(args, table, [row['patient']])
+            runs[image] = train(
+                CORD, args.cord_epochs, data, args.out / 'cord' / row['patient']
+            )
+    scores = []
+    for image, path in runs.items():
         weights = {'cord_segmentation': path, 'lesion_segmentation': args.lesion}
         found = score_cord(load(weights, args.out / 'weights'), image)
-        scores.append({'image': Path(row['path']).stem.split('.')[0], **found})
+        scores.append({'image': image.parent.name, **found})
         print(scores[-1], flush=True)
     write_csv_atomic(args.out / 'cord.csv', scores)
 

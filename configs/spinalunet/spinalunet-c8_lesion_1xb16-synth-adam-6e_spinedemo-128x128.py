@@ -1,6 +1,7 @@
 """The demo's lesions: synthetic ones, new in every draw, in real cords.
 
 Command: make demo-spine, or mim train mmseg configs/spinalunet/<this file>
+    --cfg-options load_from=CORD.pth, the demo's cord: lesions are parts of it.
 """
 
 _base_ = './spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
