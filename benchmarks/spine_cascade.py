@@ -3,8 +3,8 @@
 A generated sagittal series of 60 slices of 320 x 320 pixels, EfficientViT-M5 as gates
 (untrained: what they say is ignored) and a U-Net of 16 features, fitted to the cord for
 a minute first, so that masks mean something; it stands for the network of lesions too,
-which no minute would teach small lesions. Crop and whole slices in turns in one process;
-what counts is the ratio of CPU times, with the masks they agree on.
+which no minute would teach small lesions. Crop and whole slices in turns in one
+process; what counts is the ratio of CPU times, with the masks they agree on.
 
     python benchmarks/spine_cascade.py
     python benchmarks/spine_cascade.py --require 4 --require-seconds 15
@@ -156,11 +156,7 @@ def save_weights(
         save_gate(folder / f'{stage}.pth', classes)
     stack = SliceStack.from_volume(volume, plane='sagittal')
     img = GreyStack(stack).take(range(len(stack.img)))
-    for task in ('cord', 'lesion'):
-        target = np.moveaxis(masks[task], 2, 0)
-        save_segmenter(
-            folder / f'{task}_segmentation.pth', task, img, target, iterations
-        )
+    save_segmenters(folder, img, np.moveaxis(masks['cord'], 2, 0), iterations)
 
 
 def save_gate(path: Path, classes: dict[str, list[str]]) -> None:
@@ -323,12 +319,14 @@ def report(
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--size', type=int, default=320)
     parser.add_argument('--slices', type=int, default=60)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=2)
-    parser.add_argument('--iterations', type=int, default=100)
+    parser.add_argument('--iterations', type=int, default=100, help='of fitting')
     parser.add_argument('--require', type=float, help='least ratio')
     parser.add_argument('--require-seconds', type=float, help='most wall seconds')
     return parser.parse_args()

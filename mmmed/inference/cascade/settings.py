@@ -180,7 +180,7 @@ class CordSegmentationSettings:
     use_crop: bool = True
     coarse_factor: float = 2.0
     coarse_step: int = 3
-    margin_mm: float = 12.0
+    margin_mm: float = 18.0
 
     def __post_init__(self) -> None:
         _check_gate(self.checkpoint, self.threshold)
