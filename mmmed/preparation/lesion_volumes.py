@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from mmmed.functional.lesion_strata import assign_strata, name_strata
 
@@ -50,6 +49,8 @@ def compare_volumes(part: Sequence[float], rest: Sequence[float]) -> dict[str, A
             'p': None,
             'effect': None,
         }
+    from scipy import stats  # half a second that only this table needs
+
     test = stats.mannwhitneyu(part, rest, alternative='two-sided')
     return {
         **result,

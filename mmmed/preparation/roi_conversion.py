@@ -16,7 +16,6 @@ from mmmed.functional.geometry import (
     compute_spacing,
     plan_spacing,
 )
-from mmmed.functional.resampling import resample_image
 from mmmed.functional.roi_crop import MOST_SLICES, crop_padded, plan_roi_box
 from mmmed.functional.roi_location import (
     center_grid,
@@ -232,6 +231,9 @@ def _resample(
     volume: Volume, shape: tuple[int, int, int], affine: NDArray, fill: float
 ) -> tuple[NDArray, ROIGrid, tuple[tuple[int, int], ...]]:
     index_map = compute_index_map(affine, volume.grid)
+    # Imports torch: two seconds that every other preparation can do without.
+    from mmmed.functional.resampling import resample_image
+
     array = resample_image(volume.array, index_map, shape, fill=fill)
     if volume.array.dtype.kind in 'bui':
         array = np.rint(array)
