@@ -1,12 +1,20 @@
 """Fixtures that several rooms share; a room's own live beside its tests."""
 
+import gc
+import importlib.util
+import multiprocessing
 import os
+import runpy
 import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+import torch
 
 import mmmed.compat  # noqa: F401  (the host's models do not import without it)
 
@@ -22,8 +30,14 @@ hypothesis.settings.load_profile('mmmed')
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that stay together on one worker go first: the others fill its sibling."""
+    """Tests that stay together on one worker go first: the others fill its sibling.
+
+    What was imported until here lives to the end: it is taken out of the rubbish
+    collector, which the host calls for every data set and which would search it all.
+    """
     items.sort(key=lambda item: item.get_closest_marker('xdist_group') is None)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -39,6 +53,58 @@ def sample_data() -> Path:
     if not folder.is_dir():
         pytest.skip('real images absent: set MMMED_SAMPLE_DATA to their folder')
     return folder
+
+
+def _run_host_tool(script: Path, arguments: list[str], cwd: Path, log: Path) -> None:
+    os.setsid()
+    os.chdir(cwd)
+    stream = log.open('w', buffering=1)
+    for number in (1, 2):
+        os.dup2(stream.fileno(), number)
+    sys.stdout = sys.stderr = stream
+    sys.argv = [str(script), *arguments]
+    torch.set_num_threads(1)
+    runpy.run_path(str(script), run_name='__main__')
+
+
+@pytest.fixture(scope='session')
+def start_host_tool() -> Callable[..., BaseProcess]:
+    """Starts the host's ``train`` or ``test`` in a process group of its own.
+
+    A fork has imported all before it starts. ``mim`` imports the host twice, the first
+    time for its help: ten seconds a run, so that one or two runs a file go through it.
+    What is printed goes to ``TOOL.log`` in ``cwd``.
+    """
+    import mmmed.datasets
+    import mmmed.engine
+    import mmmed.evaluation.metrics
+    import mmmed.models  # noqa: F401
+
+    (folder,) = importlib.util.find_spec('mmseg').submodule_search_locations
+    context = multiprocessing.get_context('fork')
+
+    def start(tool: str, *arguments: object, cwd: Path) -> BaseProcess:
+        script = Path(folder) / '.mim/tools' / f'{tool}.py'
+        words = [str(word) for word in arguments]
+        process = context.Process(
+            target=_run_host_tool, args=(script, words, cwd, cwd / f'{tool}.log')
+        )
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture(scope='session')
+def run_host_tool(start_host_tool) -> Callable[..., None]:
+    """The same, waited for; anything but success is shown."""
+
+    def run(tool: str, *arguments: object, cwd: Path) -> None:
+        process = start_host_tool(tool, *arguments, cwd=cwd)
+        process.join(900)
+        assert process.exitcode == 0, (cwd / f'{tool}.log').read_text()[-3000:]
+
+    return run
 
 
 @pytest.fixture(scope='session')

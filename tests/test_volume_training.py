@@ -111,20 +111,24 @@ def recipe(data, tmp_path_factory):
     return path
 
 
-def train(recipe, folder, *options, launcher=()):
-    arguments = ('train', 'mmseg', recipe, '--work-dir', folder, *launcher)
-    extra = ('--cfg-options', *options) if options else ()
-    run('mim', *arguments, *extra, cwd=folder.parent)
+@pytest.fixture(scope='module')
+def train(run_host_tool):
+    def train(recipe, folder, *options):
+        extra = ('--cfg-options', *options) if options else ()
+        arguments = (recipe, '--work-dir', folder, *extra)
+        run_host_tool('train', *arguments, cwd=folder.parent)
+
+    return train
 
 
 @pytest.fixture(scope='module')
 def straight(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp('volumes') / 'run'
-    train(recipe, folder)
+    run('mim', 'train', 'mmseg', recipe, '--work-dir', folder, cwd=folder.parent)
     return folder
 
 
-def test_a_resumed_run_ends_in_the_same_bits(straight, recipe, tmp_path):
+def test_a_resumed_run_ends_in_the_same_bits(straight, recipe, tmp_path, train):
     folder = tmp_path / 'run'
     train(recipe, folder, 'train_cfg.max_iters=3')
     # Data come from two workers here and from none in the uninterrupted run.
@@ -135,15 +139,9 @@ def test_a_resumed_run_ends_in_the_same_bits(straight, recipe, tmp_path):
     assert read_losses(folder) == read_losses(straight)
 
 
-def test_two_processes_train_like_one_with_the_doubled_batch(recipe, tmp_path):
+def test_two_processes_train_like_one_with_the_doubled_batch(recipe, tmp_path, train):
     curves = []
-    # Adam divides tiny gradients by themselves, which blows rounding up.
-    fixed = (
-        'optim_wrapper.optimizer._delete_=True',
-        'optim_wrapper.optimizer.type=SGD',
-    )
-    fixed = (*fixed, 'optim_wrapper.optimizer.lr=0.01')
-    for batch, launcher in ((2, ()), (1, ('--launcher', 'pytorch', '--gpus', '2'))):
+    for batch in (2, 1):
         folder = tmp_path / f'batch{batch}'
         config = Config.fromfile(recipe)
         # Adam divides tiny gradients by themselves, which blows rounding up.
@@ -151,20 +149,29 @@ def test_two_processes_train_like_one_with_the_doubled_batch(recipe, tmp_path):
         config.train_dataloader.batch_size = batch
         path = tmp_path / f'batch{batch}.py'
         config.dump(path)
-        train(path, folder, launcher=launcher)
+        if batch == 2:
+            train(path, folder)
+        else:
+            launcher = ('--launcher', 'pytorch', '--gpus', '2')
+            run('mim', 'train', 'mmseg', path, '--work-dir', folder, *launcher,
+                cwd=tmp_path)  # fmt: skip
         curves.append(read_losses(folder))
     one, two = (np.array([curve[step] for step in range(1, 7)]) for curve in curves)
     assert abs(two / one - 1)[0] < 1e-5
     assert abs(two / one - 1).max() < 1e-3
 
 
-def test_two_processes_test_like_one(straight, recipe, tmp_path):
+def test_two_processes_test_like_one(straight, recipe, tmp_path, run_host_tool):
+    checkpoint = straight / 'iter_6.pth'
+    run_host_tool(
+        'test', recipe, checkpoint, '--work-dir', tmp_path / 'one', cwd=tmp_path
+    )
+    run(
+        'mim', 'test', 'mmseg', recipe, '--work-dir', tmp_path / 'two',
+        '--checkpoint', checkpoint, '--launcher', 'pytorch', '-G', '2', cwd=tmp_path,
+    )  # fmt: skip
     tables, masks = [], []
-    for name, launcher in (('one', ()), ('two', ('--launcher', 'pytorch', '-G', '2'))):
-        run(
-            'mim', 'test', 'mmseg', recipe, '--work-dir', tmp_path / name,
-            '--checkpoint', straight / 'iter_6.pth', *launcher, cwd=tmp_path,
-        )  # fmt: skip
+    for name in ('one', 'two'):
         folder = tmp_path / name / 'evaluation/val'
         tables.append((folder / 'cases.csv').read_text())
         masks.append({p.name: p.read_bytes() for p in (folder / 'pred').iterdir()})
@@ -174,7 +181,7 @@ def test_two_processes_test_like_one(straight, recipe, tmp_path):
     assert 'surface_dice' in tables[0].splitlines()[0]
 
 
-def test_the_device_augments_as_the_workers_do(straight, recipe, tmp_path):
+def test_the_device_augments_as_the_workers_do(straight, recipe, tmp_path, train):
     """Without WarpVolume in the pipeline the preprocessor does its work."""
     config = Config.fromfile(recipe)
     steps = config.train_dataloader.dataset.pipeline
