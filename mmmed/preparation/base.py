@@ -336,7 +336,7 @@ class BasePreparer(ABC):
 
         def run(task: Task) -> tuple[dict[str, Any], bool] | Finding:
             sources = {role: hashes[path] for role, path in task.sources.items()}
-            key = hash_json([options, task.name, sources])
+            key = hash_json([options, task.name, task.patient_id, sources])
             entry = journal.get(task.name)
             if (
                 space

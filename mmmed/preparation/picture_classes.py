@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmmed.files import hash_json
 from mmmed.io import read_image
 from mmmed.io.png import squeeze_grey
 from mmmed.preparation.base import BasePreparer
@@ -175,6 +176,10 @@ class PictureClassPreparer(BasePreparer):
             'channels': 1,
             'channel_names': ['grey'],
             'patients_told_by': told_by,
+            # The fingerprint has to change with tables, joined classes and patterns.
+            'told_hash': hash_json(
+                [[name, str(p.patient), p.label] for name, p in cases.items()]
+            ),
         }
 
     def convert(self, task: Task) -> Sequence[Slice]:

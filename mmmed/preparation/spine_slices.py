@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmmed.files import hash_json
 from mmmed.functional.planes import PLANES
 from mmmed.io import read_image
 from mmmed.io.png import squeeze_grey
@@ -133,7 +134,16 @@ class SpineSlicePreparer(BasePreparer):
 
     def describe(self, plan: Plan) -> Mapping[str, Any]:
         """Facts for the manifest."""
-        return {'target': self.target, 'channels': 1, 'channel_names': ['grey']}
+        pairs: Mapping[str, _Pair] = plan.context
+        return {
+            'target': self.target,
+            'channels': 1,
+            'channel_names': ['grey'],
+            # The fingerprint has to change with the table.
+            'told_hash': hash_json(
+                [[name, p.patient, dict(p.targets)] for name, p in pairs.items()]
+            ),
+        }
 
     def convert(self, task: Task) -> Sequence[Slice]:
         """Read one picture and its label."""

@@ -74,6 +74,17 @@ def test_patients_stay_together_and_classes_can_be_joined(radimagenet, tmp_path)
     assert outcome.summary['findings'] == []
     dataset = PictureClassDataset(str(tmp_path / 'out'))
     assert sorted(dataset.get_column('anatomy').tolist()) == [0] * 4 + [1] * 4 + [3] * 4
+    # Other persons, or the same classes for other folders, are another data set.
+    lines = table.read_text()
+    for text, pattern in (
+        (lines, r'_(\d)'),
+        ('folder,class\nMR/spine,head\nMR,spine\nCT,other\n', r'/(p\d)_'),
+    ):
+        table.write_text(text)
+        with pytest.raises(InputError, match=r'prepared differently \(told_hash'):
+            prepare(
+                radimagenet, tmp_path / 'out', **options | {'patient_pattern': pattern}
+            )
 
 
 def test_levels_make_coarser_classes(radimagenet, tmp_path):

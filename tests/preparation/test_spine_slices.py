@@ -6,6 +6,7 @@ import pytest
 from mmmed.datasets import MedSegDataset
 from mmmed.io import write_image
 from mmmed.preparation import InputError, SpinePreparer, SpineSlicePreparer
+from mmmed.preparation.workspace import Workspace
 from mmmed.structures import Manifest
 
 
@@ -64,3 +65,41 @@ def test_what_has_no_partner_is_named_and_leaks_are_refused(tmp_path):
         prepare(raw, tmp_path / 'out')
     with pytest.raises(InputError, match='subject spine-slices'):
         SpinePreparer().prepare(raw, tmp_path / 'volumes', quiet=True)
+
+
+def test_another_table_is_another_data_set(tmp_path):
+    raw = fill(tmp_path / 'raw', NAMES)
+    table = tmp_path / 'targets.csv'
+    for location, is_new in (('cervical', True), ('cervical', False), ('lumbar', True)):
+        table.write_text(f'path,location\nimages/train,{location}\n')
+        preparer = SpineSlicePreparer(num_folds=2, targets=table)
+        outcome = preparer.prepare(raw, tmp_path / 'out', quiet=True, overwrite=True)
+        assert (outcome.status == 'written') is is_new
+    manifest = Manifest.read(tmp_path / 'out' / 'manifest.json')
+    assert manifest.cases[0].extra['targets']['location'] == 'lumbar'
+
+
+def test_an_interrupted_run_takes_nothing_over_from_other_persons(
+    tmp_path, monkeypatch
+):
+    raw = fill(tmp_path / 'raw', [name.replace('sub-', '') for name in NAMES[:4]])
+    table = tmp_path / 'targets.csv'
+    append, calls = Workspace.append, []
+
+    def stop(space, entry):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        calls.append(append(space, entry))
+
+    def name(first, second):
+        lines = [f'images/train/a1,{first}', f'images/train/b2,{second}']
+        table.write_text('\n'.join(['path,patient', *lines]))
+
+    name('x', 'y')
+    monkeypatch.setattr(Workspace, 'append', stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(raw, tmp_path / 'out', targets=table)
+    monkeypatch.undo()
+    name('y', 'x')
+    _, manifest = prepare(raw, tmp_path / 'out', targets=table)
+    assert [case.patient_id for case in manifest.cases] == ['y', 'y', 'x', 'x']
