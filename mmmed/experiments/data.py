@@ -115,7 +115,9 @@ def _to_word(name: str) -> str:
 def _convert_steps(
     steps: list[Section], data: DataPart, part: ModelPart, report: Report
 ) -> None:
-    side: int | None = None
+    # Behind a step that resizes, pictures have its size; before the first, one that
+    # makes sense with it: pictures of class folders come in the size of the network.
+    side = next((s for s in map(_peek_size, steps) if s), data.size)
     for step in steps:
         name = str(step.take('name'))
         key = simplify_name(name.split('.')[-1])
@@ -146,6 +148,14 @@ def _convert_steps(
             data.random.append(built)
         params.close('the transform has no such option here')
         step.close()
+
+
+def _peek_size(step: Section) -> int | None:
+    """Size that a step resizes to, which stays unread; None for any other step."""
+    if simplify_name(str(step.peek('name')).split('.')[-1]) != 'resize':
+        return None
+    params = step.peek('params')
+    return _read_size(Section(params, f'{step.key}.params', step.report))
 
 
 def _take_words(step: Section, name: str) -> list[str] | None:

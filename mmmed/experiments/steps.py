@@ -89,6 +89,10 @@ def _crop(params: Section, side: int | None) -> Step:
     width = params.take_number('width', low=1, whole=True)
     whole = side or max(height, width)
     share = min(1.0, (height + width) / 2 / whole)
+    if side is None:
+        params.report.unmatched(
+            params.key, 'the size of pictures is not known; set share of this step'
+        )
     if height != width:
         params.report.note(
             params.key, f'{height} x {width} of {whole}: one share of both sides here'

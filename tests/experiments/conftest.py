@@ -63,6 +63,8 @@ preprocess:
   - {name: label_encoding, params: {ordered: true}, target: [label]}
   - {name: to_gray, params: {}, target: [data], phase: [train, val, test]}
   - {name: alb.Blur, params: {blur_limit: 3, p: 0.2}, target: [data], phase: [train]}
+  - {name: alb.RandomCrop, params: {height: 196, width: 196, p: 0.2}, target: [data],
+     phase: [train]}
   - {name: alb.HorizontalFlip, params: {p: 0.3}, target: [data], phase: [train]}
   - {name: alb.GaussNoise, params: {var_limit: [10, 50], p: 0.2}, target: [data],
      phase: [train]}

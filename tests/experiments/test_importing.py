@@ -54,11 +54,14 @@ def test_steps_of_a_classifier_in_order(classes, load):
     augment = cfg.train_pipeline[2]
     assert [(s.type[6:], s.prob) for s in augment.steps] == [
         ('RandomBlurSlice', 0.2),
+        ('RandomCropResizeSlice', 0.2),
         ('RandomFlipSlice', 0.3),
         ('RandomNoiseSlice', 0.2),
         ('RandomPoseSlice', 0.1),
     ]
-    assert augment.steps[3].angle_deg == 90
+    # The size of pictures is only said behind the window, and by the model.
+    assert augment.steps[1].share == 196 / 224
+    assert augment.steps[4].angle_deg == 90
     assert [step.type[6:] for step in cfg.test_pipeline] == [
         'LoadSlice',
         'FitSlice',
