@@ -23,6 +23,11 @@ from mmmed.inference.loading import build_model, load_weights
 from mmmed.structures.spine_classes import SPINE_TARGETS
 
 CALIBRATION = '.calibration.json'
+# What reading and building raise for a checkpoint that somebody else made up.
+_BAD = (
+    ValueError, ImportError, TypeError, AttributeError, LookupError, RuntimeError,
+    AssertionError, ArithmeticError, MemoryError,
+)  # fmt: skip
 
 
 class WeightsError(ValueError):
@@ -102,7 +107,7 @@ def load_gate(
         recipe = read_slice_recipe(description.pipeline)
         temperatures = _read_temperatures(path, checkpoint, targets)
         model = _build(description.model, checkpoint, path)
-    except (ValueError, ImportError) as error:
+    except _BAD as error:
         raise _explain(path, stage, error) from error
     return LoadedGate(
         stage=stage,
@@ -138,7 +143,7 @@ def load_segmenter(
                 f'{list(description.classes)}, expected {task!r}'
             )
         model = _build(description.model, checkpoint, path)
-    except (ValueError, ImportError) as error:
+    except _BAD as error:
         raise _explain(path, stage, error) from error
     return LoadedSegmenter(
         stage=stage,
@@ -166,6 +171,12 @@ def _build(
 ) -> nn.Module:
     model = build_model({'default_scope': 'mmseg', 'model': config})
     load_weights(model, checkpoint, path)
+    damaged = [k for k, v in model.state_dict().items() if not v.isfinite().all()]
+    if damaged:
+        raise ValueError(
+            f'{len(damaged)} of its tensors hold NaN or infinity, first '
+            f'{damaged[0]!r}; take a checkpoint from before the training diverged'
+        )
     return model
 
 

@@ -128,3 +128,43 @@ def test_slices_that_cannot_be_made_are_refused(parts, tmp_path, pipeline, reaso
     path = parts.save_gate(tmp_path / 'anatomy.pth', ['anatomy'], pipeline=pipeline)
     with pytest.raises(WeightsError, match=reason):
         load_gate(path, 'anatomy', ANATOMY)
+
+
+def fill_with_nan(checkpoint):
+    next(iter(checkpoint['state_dict'].values())).fill_(float('nan'))
+
+
+def get_step(checkpoint, number):
+    return checkpoint['meta']['classification']['pipeline'][number]
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (fill_with_nan, 'hold NaN or infinity'),
+        (lambda c: c.update(state_dict=[1]), 'stage .anatomy.'),
+        (
+            lambda c: c['meta']['classification']['pipeline'][1].update(size=5),
+            'not iterable',
+        ),
+        (lambda c: get_step(c, 2).update(low=None), 'None'),
+    ],
+    ids=['nan', 'state', 'size', 'window'],
+)
+def test_nothing_that_a_gate_holds_ends_in_a_traceback(parts, tmp_path, change, words):
+    path = parts.save_gate(tmp_path / 'anatomy.pth', ['anatomy'])
+    checkpoint = torch.load(path, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, path)
+    with pytest.raises(WeightsError, match=words):
+        load_gate(path, 'anatomy', ANATOMY)
+
+
+def test_a_network_too_large_for_memory_is_refused(parts, tmp_path):
+    path = parts.save_segmenter(tmp_path / 'cord.pth', 'cord', 0.35)
+    checkpoint = torch.load(path, weights_only=True)
+    model = checkpoint['meta']['segmentation']['model']
+    model['backbone']['features'] = 10**15
+    torch.save(checkpoint, path)
+    with pytest.raises(WeightsError, match='memory'):
+        load_segmenter(path, 'cord_segmentation', 'cord')
