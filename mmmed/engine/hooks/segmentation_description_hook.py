@@ -25,6 +25,7 @@ class SegmentationDescriptionHook(Hook):
     ``'lesion'``), ``classes``, the configuration of the ``model`` (of a pruned network
     as it is when the checkpoint is made), ``planes``, ``pixel_mm`` of the slices (that
     of ``mmmed.FitSlice`` in the test pipeline; None for pixels as they are),
+    ``size`` (Y, X) that slices without a pixel size are letterboxed into, or None,
     ``size_divisor``, ``intensity`` (the rule by which values were prepared),
     ``dataset_name`` and ``split`` (hash of the assignment of patients, fold).
     """
@@ -70,6 +71,8 @@ def describe_segmentor(runner: Runner) -> dict[str, Any]:
             f'the head has {count} classes, and the data {classes}; correct '
             'model.decode_head.num_classes'
         )
+    fit = _find_fit(read_test_dataset(runner.cfg))
+    pixel_mm, size = fit.get('pixel_mm'), fit.get('size')
     planes = [part.plane for part in parts if getattr(part, 'plane', None)]
     return {
         'schema_version': SCHEMA_VERSION,
@@ -77,7 +80,9 @@ def describe_segmentor(runner: Runner) -> dict[str, Any]:
         'classes': classes,
         'model': model,
         'planes': list(dict.fromkeys(planes)),
-        'pixel_mm': _find_pixel_mm(read_test_dataset(runner.cfg)),
+        'pixel_mm': pixel_mm,
+        # With a pixel size it only says what is cut away.
+        'size': None if pixel_mm is not None or size is None else list(size),
         'size_divisor': _find_divisor(model),
         'intensity': to_plain(meta.get('intensity')),
         'dataset_name': meta.get('dataset'),
@@ -85,11 +90,10 @@ def describe_segmentor(runner: Runner) -> dict[str, Any]:
     }
 
 
-def _find_pixel_mm(entry: Mapping[str, Any]) -> float | None:
-    for step in entry.get('pipeline') or ():
-        if step.get('type') == 'mmmed.FitSlice':
-            return step.get('pixel_mm')
-    return None
+def _find_fit(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step that fits slices; empty if there is none."""
+    steps = entry.get('pipeline') or ()
+    return next((s for s in steps if s.get('type') == 'mmmed.FitSlice'), {})
 
 
 def _find_divisor(model: Mapping[str, Any]) -> int:

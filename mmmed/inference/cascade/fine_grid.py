@@ -3,6 +3,7 @@
 Not here: which part (``cord_stage``), the network.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,11 +32,14 @@ class FineGrid:
         self.intensity = description.intensity
         self.divisor = description.size_divisor
         spacing = grey.stack.spacing[1:]
-        self.fit = SliceFit.fit(
+        fit = SliceFit.fit(
             grey.stack.img.shape[1:],
+            description.size,
             spacing=spacing,
             pixel_mm=description.pixel_mm,
         )
+        # The scale counts; margins would only be cut off again.
+        self.fit = dataclasses.replace(fit, margins=(0, 0, 0, 0))
         self.shape = self.fit.outer
         self.pixel_mm = spacing[0] / self.fit.scale[0], spacing[1] / self.fit.scale[1]
         self._fine: dict[int, NDArray[np.float32]] = {}

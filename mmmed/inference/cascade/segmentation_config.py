@@ -22,6 +22,7 @@ _HOST_PARTS = (
     'InterpConv', 'DeconvModule', 'CrossEntropyLoss', 'DiceLoss',
 )  # fmt: skip
 _LARGEST_DIVISOR = 256
+_LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class SegmentationDescription:
         intensity: From values of a series to 0 to 255.
         dataset_name: Name of the data set of the training.
         split: ``split_hash`` and ``fold`` of the training.
+        size: Shape (Y, X) that slices without a pixel size were letterboxed into;
+            None for slices as large as they are.
     """
 
     task: str
@@ -49,6 +52,7 @@ class SegmentationDescription:
     intensity: Intensity
     dataset_name: str | None
     split: Mapping[str, Any]
+    size: tuple[int, int] | None = None
 
 
 def read_segmentation(
@@ -114,6 +118,7 @@ def _read_entry(entry: Mapping[str, Any]) -> SegmentationDescription:
         intensity=read_intensity_rule(entry['intensity']),
         dataset_name=entry.get('dataset_name'),
         split=dict(entry.get('split') or {}),
+        size=_read_size(entry.get('size')) if pixel_mm is None else None,
     )
 
 
@@ -135,6 +140,15 @@ def read_intensity_rule(rule: Mapping[str, Any]) -> Intensity:
         bits=int(rule.get('bits', 16)),
         whole=False,
     )
+
+
+def _read_size(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    size = tuple(int(side) for side in value)
+    if len(size) != 2 or not all(1 <= side <= _LARGEST_SIDE for side in size):
+        raise ValueError(f'size is {value}, expected (Y, X) of at most {_LARGEST_SIDE}')
+    return size[0], size[1]
 
 
 def _hide_host_parts(value: Any) -> Any:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from mmmed.checkpoint import load_checkpoint_safely
 from mmmed.engine.hooks import described_data
+from mmmed.engine.hooks.segmentation_description_hook import describe_segmentor
 from mmmed.engine.hooks.self_description_hook import describe_classifier
 from mmmed.inference.cascade.segmentation_config import read_segmentation
 from mmmed.registry import DATASETS
@@ -117,6 +118,7 @@ def test_a_segmentor_describes_itself(tmp_path):
         'classes': ['background', 'lesion'],
         'planes': ['axial', 'sagittal'],
         'pixel_mm': 0.5,
+        'size': None,
         'size_divisor': 16,
         'intensity': RULE,
         'dataset_name': 'tiny',
@@ -127,6 +129,11 @@ def test_a_segmentor_describes_itself(tmp_path):
     described = read_segmentation(load_checkpoint_safely(path), path)
     assert described.planes == ('axial', 'sagittal')
     assert described.model['backbone']['architecture'] == widths
+
+    # Letterboxed slices: the size is all that says how large their pixels were.
+    del runner.cfg.test_dataloader.dataset.datasets[0].pipeline[1]['pixel_mm']
+    meta = describe_segmentor(runner)
+    assert (meta['pixel_mm'], meta['size']) == (None, [32, 32])
 
     runner.cfg.model.decode_head.num_classes = 3
     with pytest.raises(ValueError, match=r"3 classes, and the data \['background'"):

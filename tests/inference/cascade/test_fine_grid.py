@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,3 +28,17 @@ def test_grids_of_another_size_come_back(description):
     coarse = grid.take_coarse([1], 2.0)
     assert coarse.shape == (1, 30, 25)
     np.testing.assert_allclose(coarse[0, 11:19, 9:17], 255)
+
+
+def test_letterboxed_slices_are_fed_at_the_scale_of_the_training(description):
+    values = np.arange(3)[:, None, None] + np.zeros((3, 40, 64), np.int16)
+    volume = Volume(values.transpose(1, 2, 0).copy(), (0.5, 0.5, 4.0))
+    boxed = replace(description, pixel_mm=None, size=(32, 32))
+    grid = FineGrid(GreyStack(SliceStack.from_volume(volume)), boxed)
+    assert grid.shape == (20, 32)  # halved by its longer side, no margins
+    assert grid.pixel_mm == pytest.approx((1.0, 1.0))
+    part = grid.take([0, 2], grid.whole)
+    assert part.shape == (2, 20, 32)
+    assert grid.restore(part, grid.whole).shape == (2, 40, 64)
+    kept = replace(boxed, size=None)
+    assert FineGrid(grid.grey, kept).shape == (40, 64)
