@@ -103,9 +103,10 @@ def _copy(values: dict[Any, Any]) -> dict[str, Any]:
 
 def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
-        inner = values.get(key)
-        # A section that is none is told when the settings are built.
-        values[key] = dict(inner) if isinstance(inner, dict) else {}
+        inner = {} if values.get(key) is None else values[key]
+        if not isinstance(inner, dict):
+            return  # no section, which is told when the settings are built
+        values[key] = dict(inner)
         values = values[key]
     values[keys[-1]] = value
 

@@ -138,8 +138,9 @@ class SpinalCordSettings:
         threshold: Probability of cord that starts a run of kept slices, in (0, 1).
         low_threshold: Least probability that goes on with a run, in (0, threshold].
         max_gap: Slices without cord between two kept ones that are kept as well.
-        min_area: Pixels of cord, on the grid of the network, below which a slice has
-            none; 0 keeps all.
+        min_area: Pixels of cord below which a slice has none, if slices had 320 x 320
+            pixels: smaller and larger ones need in proportion, axial ones a tenth of
+            it. 0 keeps all.
     """
 
     checkpoint: str = 'spinal_cord.pth'

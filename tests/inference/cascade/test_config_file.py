@@ -93,3 +93,11 @@ def test_the_documented_defaults_are_the_defaults(tmp_path):
     page = Path(__file__).resolve().parents[3] / 'docs/explanation/spine_cascade.md'
     (text,) = re.findall(r'```yaml\n(.*?)```', page.read_text(), re.DOTALL)
     assert read_config(write(tmp_path, text)) == SpineConfig()
+
+
+def test_the_command_line_hides_no_section_that_is_none(tmp_path):
+    path = write(tmp_path, 'processing: 5\n')
+    with pytest.raises(ValueError, match='processing: got 5, expected a section'):
+        read_config(path, {'processing.batch_size': 3})
+    path = write(tmp_path, 'processing:\n')
+    assert read_config(path, {'processing.batch_size': 3}).processing.batch_size == 3
