@@ -5,7 +5,7 @@ the page names, never an error. Not here: what a page shows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,9 @@ from urllib.parse import quote
 from mmmed.reporting.cord_previews import INDEX_NAME, MOSAIC_NAME, SLICE_NAME
 from mmmed.structures.json_file import load_json
 
-LOG_NAME, BATCH_NAME = 'processing_log.json', 'batch_report.json'
+LOG_NAME = 'processing_log.json'
+# Runs of a divided input have one each.
+BATCH_NAMES = 'batch_report*.json'
 ANALYSIS_NAME, PREVIEW_FOLDER = 'lesion_analysis.json', 'preview'
 ACCEPTED, REJECTED, UNREADABLE, FAILED = 'accepted', 'rejected', 'unreadable', 'failed'
 # What needs a reader first comes first.
@@ -145,28 +147,45 @@ def read_cord_folder(out: str | Path) -> CordRun:
             f'{out}: no such folder; give the --out folder of a run'
         )
     problems: list[str] = []
-    batch = take_map(_load(out / BATCH_NAME, problems))
+    reports = sorted(out.glob(BATCH_NAMES))
+    batches = [take_map(_load(path, problems)) for path in reports]
     logs = sorted(out.glob(f'*/*/{LOG_NAME}'))
     series = [_read_series(path.parent, out) for path in logs]
-    known = {(s.patient, s.series) for s in series}
-    for entry in take_list(batch.get('rejected')):
-        row = take_map(entry)
-        names = take_text(row.get('patient')), take_text(row.get('series'))
-        if names not in known:
-            status = _take_status(row.get('status'), REJECTED)
-            reason = take_text(row.get('reason'))
-            series.append(CordSeries(*names, '', status, reason))
-    if not series and not batch:
+    if not series and not reports:
         raise ValueError(
-            f'{out}: no {BATCH_NAME} and no {LOG_NAME} two folders down; give the '
-            '--out folder of tools/spine.py inference'
+            f'{out}: no batch_report.json and no {LOG_NAME} two folders down; give '
+            'the --out folder of tools/spine.py inference'
         )
+    rows = [row for batch in batches for row in take_list(batch.get('rejected'))]
+    series = _add_rejected(series, [take_map(row) for row in rows])
     series.sort(key=lambda s: (STATUSES.index(s.status), s.patient, s.series))
-    left_out = tuple(
+    rows = [row for batch in batches for row in take_list(batch.get('left_out'))]
+    left_out = dict.fromkeys(
         (take_text(row.get('place')), take_text(row.get('reason')))
-        for row in map(take_map, take_list(batch.get('left_out')))
+        for row in map(take_map, rows)
     )
-    return CordRun(tuple(series), left_out, tuple(problems))
+    return CordRun(tuple(series), tuple(left_out), tuple(problems))
+
+
+def _add_rejected(
+    series: list[CordSeries], rows: list[dict[str, Any]]
+) -> list[CordSeries]:
+    """What only the record of a run knows: of series without a log, or with an old one.
+
+    A series whose results somebody changed keeps its log, and has failed since.
+    """
+    known = {(one.patient, one.series): one for one in series}
+    for row in rows:
+        names = take_text(row.get('patient')), take_text(row.get('series'))
+        status = _take_status(row.get('status'), REJECTED)
+        reason = take_text(row.get('reason'))
+        old = known.get(names)
+        if old is None:
+            known[names] = CordSeries(*names, '', status, reason)
+        elif status == FAILED and old.status != FAILED:
+            problem = f'its batch report says that it failed: {reason}'
+            known[names] = replace(old, problems=(*old.problems, problem))
+    return list(known.values())
 
 
 def take_map(value: Any) -> dict[str, Any]:

@@ -64,7 +64,13 @@ class Series:
         return Path(self.patient) / self.name
 
     def hash_content(self) -> str:
-        """SHA-256 over the contents of its files, whatever they are called."""
+        """SHA-256 over the contents of its files.
+
+        Names count where they decide: those of pictures order the slices and name the
+        masks. Any other files may be called anything.
+        """
+        if self.kind == PICTURES:
+            return hash_json([[path.name, hash_file(path)] for path in self.files])
         return hash_json(sorted(hash_file(path) for path in self.files))
 
     def read(self) -> Volume:

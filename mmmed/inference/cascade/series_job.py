@@ -108,8 +108,12 @@ class SeriesJob:
             # What somebody changed stays, with its log.
             return {**self._log, 'status': 'failed', 'reason': str(error)}, False
         self._log['input']['sha256'] = content
+        volume = self._read()
+        # Weights that are refused must not cost the results that lie there.
+        analyzer = None if volume is None else self.get_analyzer()
         self.store.clear()
-        self._analyze()
+        if volume is not None and analyzer is not None:
+            self._analyze(analyzer, volume)
         self._log['seconds'] = {k: round(v, 3) for k, v in self._seconds.items()}
         self._log['total_seconds'] = round(sum(self._seconds.values()), 3)
         return self.store.write_log(self._log), False
@@ -120,21 +124,23 @@ class SeriesJob:
         except OSError:
             return None  # reading will say why
 
-    def _analyze(self) -> None:
+    def _read(self) -> Volume | None:
+        """The image; None if there is none, and then the log says why."""
         try:
             with _Stopwatch(self._seconds, 'read'):
                 volume = self.series.read()
                 self._describe(volume)
         except UnfitError as error:
             self._end('rejected', str(error))
-            return
         except ValueError as error:
             self._end('unreadable', _explain(error))
-            return
         except Exception as error:  # the machine's fault: the next run tries again
             self._end('failed', _explain(error))
-            return
-        analyzer = self.get_analyzer()
+        else:
+            return volume
+        return None
+
+    def _analyze(self, analyzer: Analyzer, volume: Volume) -> None:
         try:
             with _Stopwatch(self._seconds, 'analyze'):
                 result = analyzer.analyze(volume)
@@ -188,10 +194,14 @@ class SeriesJob:
             placed,
             confidence=result.confidence,
         )
+        # The masks no longer show what the lesion stage removed.
+        removed = sum(
+            stage.details.get('outside_lesions', 0) for stage in result.stages
+        )
         self._log['lesions'] = {
             'count': len(analysis.lesions),
             'volume_mm3': analysis.volume_mm3,
-            'outside_count': len(analysis.outside_voxels),
+            'outside_count': len(analysis.outside_voxels) + removed,
             'cord_volume_mm3': analysis.cord.volume_mm3 if analysis.cord else None,
         }
         return analysis

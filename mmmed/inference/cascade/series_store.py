@@ -96,7 +96,8 @@ class SeriesStore:
 
     def clear(self) -> None:
         """Remove what an earlier analysis left, and nothing else."""
-        for path in self._list_ours():
+        # The log first: it must not outlive what it describes.
+        for path in sorted(self._list_ours(), key=lambda path: path.name != LOG_NAME):
             path.unlink(missing_ok=True)
 
     def write_log(self, log: Mapping[str, Any]) -> dict[str, Any]:

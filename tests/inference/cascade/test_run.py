@@ -1,6 +1,7 @@
 """A tree of series to a tree of results, by a cascade of known answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmmed.inference.cascade.request import CascadeCall
 from mmmed.inference.cascade.run import run_cascade
 from mmmed.inference.case_store import ConflictError
 from mmmed.io import read_segmentation, read_volume, write_image, write_volume
+from mmmed.reporting.cord_folder import read_cord_folder
 from mmmed.structures import Volume
 from mmmed.structures.stage_record import StageRecord
 
@@ -313,6 +315,59 @@ def test_pictures_get_pictures_and_claim_no_geometry(call, fake_cascade):
     assert sidecar['SpatialReference'] is None
     log = json.loads((folder / 'processing_log.json').read_text())
     assert 'segmentation_mask/s1.png' in log['outputs']
+
+
+def test_pictures_in_another_order_are_another_series(call, fake_cascade):
+    for k in range(2):
+        write_image(call.source / 'p' / f's{k}.png', GREY[k].astype(np.uint8))
+    run_cascade(call, lambda: fake_cascade)
+    (call.source / 'p' / 's0.png').rename(call.source / 'p' / 's2.png')
+    outcome = run_cascade(call, lambda: fake_cascade)
+    assert (outcome.report['resumed'], fake_cascade.calls) == (0, 2)
+    (folder,) = call.out.rglob('segmentation_mask')
+    assert sorted(path.name for path in folder.iterdir()) == ['s1.png', 's2.png']
+
+
+def test_refused_weights_cost_no_results(call, fake_cascade):
+    write_nifti(call, 'a')
+    run_cascade(call, lambda: fake_cascade)
+    before = sorted(path.name for path in (call.out / 'a' / 'a').iterdir())
+
+    def load():
+        raise WeightsError('damaged')
+
+    with pytest.raises(WeightsError):
+        run_cascade(replace(call, overwrite=True), load)
+    assert sorted(path.name for path in (call.out / 'a' / 'a').iterdir()) == before
+
+
+def test_lesions_that_a_stage_removed_are_counted(call, fake_cascade):
+    write_nifti(call, 'a')
+
+    class Removing:
+        def analyze(self, volume):
+            result = fake_cascade.analyze(volume)
+            stage = replace(result.stages[0], details={'outside_lesions': 2})
+            return replace(result, stages=(stage,))
+
+    run_cascade(call, Removing)
+    log = read_json(call.out / 'a' / 'a' / 'processing_log.json')
+    assert log['lesions']['outside_count'] == 2
+    summary = read_json(call.out / 'a' / 'analysis_summary.json')
+    assert 'lesion_outside_cord' in summary['series'][0]['flags']
+
+
+def test_the_page_names_changed_results_and_parts_without_a_patient(call, fake_cascade):
+    write_nifti(call, 'a')
+    empty = replace(call, num_parts=2, part_id=1, out=call.out.with_name('o2'))
+    assert run_cascade(empty, lambda: fake_cascade).exit_code == 0
+    assert read_cord_folder(empty.out).series == ()
+    run_cascade(call, lambda: fake_cascade)
+    mask = call.out / 'a' / 'a' / 'segmentation_mask.nii.gz'
+    mask.write_bytes(b'edited by hand')
+    assert run_cascade(call, lambda: fake_cascade).exit_code == 1
+    (series,) = read_cord_folder(call.out).series
+    assert 'was changed since it was made' in series.problems[0]
 
 
 @pytest.mark.data
