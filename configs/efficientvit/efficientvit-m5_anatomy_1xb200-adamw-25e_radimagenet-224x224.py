@@ -1,7 +1,7 @@
 """EfficientViT-M5 tells spine, head, abdomen or other body parts on RadImageNet.
 
 Its folders become the four classes with ``tools/prepare_dataset.py picture-classes RAW
---out data/radimagenet_anatomy --target anatomy --merge TABLE``.
+--out data/radimagenet_anatomy --target anatomy --join TABLE``.
 Command: mim train mmseg configs/efficientvit/<this file>
 """
 

@@ -10,6 +10,8 @@ Command: mim train mmseg configs/spinalunet/<this file>
 _base_ = './spinalunet-c16_lesion_1xb64-dice-adam-200e_spinelesion-sagittal-320x320.py'
 
 train_cfg = dict(max_epochs=300)
+# The last network is the one that lost them; the best may be one that had not yet.
+default_hooks = dict(checkpoint=dict(save_best=None))
 custom_hooks = [
     dict(type='mmmed.SegmentationDescriptionHook'),
     dict(
