@@ -1,12 +1,13 @@
 """Segmentation of the cord: a coarse look finds where, a fine one says what.
 
 Where the fine mask touches the box that was looked at, the box grows, and where it
-reaches the last slice, so do the slices: what the coarse look missed is found. Not
-here: records and lesions.
+reaches the last slice, so do the slices: what the coarse look missed is found. If there
+is no cord where it pointed to, the fine look is everywhere. Not here: records and
+lesions.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,14 +76,26 @@ def segment_cord(
     """
     stack = grid.grey.stack
     mask = np.zeros(stack.img.shape, np.bool_)
-    seen: list[int] = []
+    seen: set[int] = set()
     counter = _Counter(predict)
-    plan = _plan(grid, kept, counter, settings, group_size)
-    for slices, box, prob in _look(grid, plan, counter, settings):
-        mask[slices] = grid.restore(prob, box) > settings.threshold
-        seen.extend(slices)
+    for use_crop in (True, False) if settings.use_crop else (False,):
+        look = replace(settings, use_crop=use_crop)
+        plan = _plan(grid, kept, counter, look, group_size)
+        for slices, box, prob in _look(grid, plan, counter, look):
+            mask[slices] = grid.restore(prob, box) > settings.threshold
+            seen.update(slices)
+        # Boxes without cord: what the coarse look took for one was none.
+        if mask.any() or plan.is_whole:
+            break
     if settings.post_process:
         mask = clean_cord(mask, stack.plane, min_area)
+    if settings.use_crop and not mask.any():
+        # The coarse look was wrong: a network may know nothing of coarse pixels.
+        everywhere = replace(settings, use_crop=False)
+        found = segment_cord(
+            grid, kept, counter, everywhere, min_area=min_area, group_size=group_size
+        )
+        return replace(found, pixels=counter.pixels)
     whole = len(kept) * grid.shape[0] * grid.shape[1]
     return CordFinding(mask, counter.pixels, whole, tuple(sorted(seen)))
 
@@ -119,6 +132,7 @@ class _Plan:
 
     groups: list[list[int]]
     boxes: dict[int, Box]
+    is_whole: bool = False
 
 
 class _Counter:
@@ -149,7 +163,8 @@ def _plan(
         found = _locate(grid, kept, predict, settings, step)
     if not found:
         groups = _split(kept, group_size)
-        return _Plan(groups, dict.fromkeys(range(len(groups)), grid.whole))
+        boxes = dict.fromkeys(range(len(groups)), grid.whole)
+        return _Plan(groups, boxes, is_whole=True)
     first, last = min(found) - step + 1, max(found) + step - 1
     before = [index for index in kept if index < first]
     inside = [index for index in kept if first <= index <= last]

@@ -78,6 +78,28 @@ def test_what_the_coarse_look_misses_is_found(description):
     np.testing.assert_array_equal(found.mask, whole.mask)
 
 
+def test_where_the_coarse_look_is_wrong_everything_is_looked_at(description):
+    values, _ = make_leaning_cord()
+    first = []
+
+    def mistaken_at_first(img):
+        first.append(img.size)
+        if len(first) > 1:
+            return see_bright(img)
+        prob = np.zeros(img.shape, np.float32)
+        prob[:, :4, :4] = 1  # the corner of every coarse slice
+        return prob
+
+    settings = CordSegmentationSettings(margin_mm=1.0)
+    grid = make_grid(description, values)
+    found = segment_cord(grid, range(14), mistaken_at_first, settings)
+    everywhere = CordSegmentationSettings(use_crop=False)
+    whole = segment_cord(grid, range(14), see_bright, everywhere)
+    assert whole.mask.any()
+    np.testing.assert_array_equal(found.mask, whole.mask)
+    assert found.pixels == sum(first) > whole.pixels
+
+
 def test_where_the_coarse_look_finds_nothing_everything_is_looked_at(description):
     values, _ = make_leaning_cord()
     first = []
