@@ -61,7 +61,7 @@ demo: $(READY)
 SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
 SPINE_SIX := \
   anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py \
-  spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-4e_spinedemo-224x224.py \
+  spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-6e_spinedemo-224x224.py \
   spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-4e_spinedemo-224x224.py \
   spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-4e_spinedemo-224x224.py \
   cord_segmentation:spinalunet/spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py \

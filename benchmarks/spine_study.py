@@ -7,7 +7,8 @@ the lumbar image the right half. Cord: each image with a mask is held out in tur
 recipes are those of ``make demo-spine``, with fewer epochs where said.
 
     python projects/spinal_cord_lesion/gather.py RAW --sample SAMPLE
-    python benchmarks/spine_study.py RAW --lesion WEIGHTS --out work_dirs/spine_study
+    python benchmarks/spine_study.py RAW --cord CORD.pth --lesion LESION.pth \
+        --out work_dirs/spine_study
 
 Finished trainings are left alone: the same command goes on.
 """
@@ -36,11 +37,11 @@ PARTS = (
     ('sct_mt', 'sub-9604', 'head_ct_130', 'brain_ms', 'hippocampus_006'),
 )
 GATES = {
-    stage: f'efficientvit-m0_{name}_1xb32-adamw-4e_spinedemo-224x224.py'
+    stage: f'efficientvit-m0_{name}_spinedemo-224x224.py'
     for stage, name in (
-        ('anatomy', 'anatomy'),
-        ('spine_location_view', 'locview'),
-        ('spine_sequence', 'sequence'),
+        ('anatomy', 'anatomy_1xb32-adamw-4e'),
+        ('spine_location_view', 'locview_1xb32-adamw-6e'),
+        ('spine_sequence', 'sequence_1xb32-adamw-4e'),
     )
 }
 CORD = 'spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
@@ -138,7 +139,9 @@ def study_cord(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> N
     scores = []
     for image, path in runs.items():
         weights = {'cord_segmentation': path, 'lesion_segmentation': args.lesion}
-        found = score_cord(load(weights, args.out / 'weights'), image)
+        found = score_cord(
+            load(weights, args.out / f'weights_{args.only or "all"}'), image
+        )
         scores.append({'image': image.parent.name, **found})
         print(scores[-1], flush=True)
     write_csv_atomic(args.out / 'cord.csv', scores)
@@ -147,15 +150,15 @@ def study_cord(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> N
 def study_gates(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> None:
     """Persons of one part, by gates that were trained on the others."""
     answers = []
-    cord = args.out / 'cord' / 'test' / f'epoch_{args.cord_epochs}.pth'
     for number, held_out in enumerate(PARTS):
         data = prepare(args, table, held_out)
         weights = {
             stage: train(recipe, args.gate_epochs, data, args.out / f'{stage}{number}')
             for stage, recipe in GATES.items()
         }
-        weights |= {'cord_segmentation': cord, 'lesion_segmentation': args.lesion}
-        cascade = load(weights, args.out / 'weights')
+        weights['cord_segmentation'] = args.cord
+        weights['lesion_segmentation'] = args.lesion
+        cascade = load(weights, args.out / f'weights_{args.only or "all"}')
         for row in rows:
             if row['patient'] in held_out:
                 answers += judge(cascade, args.raw / 'images' / row['path'], row)
@@ -193,19 +196,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add('raw', type=Path, help='folder that gather.py wrote')
-    add('--lesion', type=Path, required=True, help='any lesion weights, unused')
+    add('--only', choices=('cord', 'gates'), help='one half of the study')
+    text = 'weights of the stages that are not asked about'
+    add('--cord', type=Path, required=True, help=text)
+    add('--lesion', type=Path, required=True, help='likewise')
     add('--out', type=Path, required=True, metavar='DIR')
     add('--cord-epochs', type=int, default=4)
     add('--gate-epochs', type=int, default=3)
     args = parser.parse_args()
     args.raw, args.out = args.raw.resolve(), args.out.resolve()
-    args.lesion = args.lesion.resolve()
+    args.cord, args.lesion = args.cord.resolve(), args.lesion.resolve()
     inference.hush_host()
     args.out.mkdir(parents=True, exist_ok=True)
     table = args.out / 'targets.csv'
     rows = write_table(args.raw, table)
-    study_cord(args, table, rows)
-    study_gates(args, table, rows)
+    if args.only != 'gates':
+        study_cord(args, table, rows)
+    if args.only != 'cord':
+        study_gates(args, table, rows)
     return 0
 
 

@@ -11,6 +11,7 @@ train_pipeline = [
     _base_.load,
     fit,
     dict(type='mmmed.SliceAugmentation', recipe='E'),
+    dict(type='mmmed.RandomPoseSlice', angle_deg=0.0, scale=(0.45, 1.1), prob=0.3),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 test_pipeline = [

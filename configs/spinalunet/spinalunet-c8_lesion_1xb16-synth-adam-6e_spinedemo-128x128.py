@@ -8,12 +8,13 @@ _base_ = './spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
 
 data_root = 'work_dirs/demo-spine/lesion'
 # Finer than for the cord, as lesions are small.
-fit = dict(type='mmmed.FitSlice', size=(128, 128), pixel_mm=0.5)
+fit = dict(type='mmmed.FitSlice', size=(256, 256), pixel_mm=0.5)
 train_pipeline = [
     _base_.load,
     dict(type='mmmed.SynthesizeCordLesions', recipe=dict(negative=0.25), focus=0.8),
     fit,
     dict(type='mmmed.SliceAugmentation', recipe='F'),
+    dict(type='mmmed.RandomCropSlice', size=(128, 128), foreground_prob=0.8),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 test_pipeline = [

@@ -6,7 +6,7 @@ cross-validation: ``fold=k``; without one, the hold-out split.
 
 Slices get square pixels of 0.8 mm and 320 of them a side: 256 mm, the field of view of
 the source's T2w images without resampling. Augmentation: recipe E of
-mmmed.SliceAugmentation.
+mmmed.SliceAugmentation, and smaller magnifications than the source has.
 """
 
 data_root = 'data/spine'
@@ -18,6 +18,8 @@ train_pipeline = [
     load,
     fit,
     dict(type='mmmed.SliceAugmentation', recipe='E'),
+    # The cascade first looks for the cord on pixels twice as large.
+    dict(type='mmmed.RandomPoseSlice', angle_deg=0.0, scale=(0.45, 1.1), prob=0.3),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 # Predictions are compared on the grid of the file.

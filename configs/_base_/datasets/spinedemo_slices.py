@@ -1,19 +1,23 @@
 """A few real images of cords, or generated ones: small slices of both planes.
 
 Made by ``make demo-spine``. Nothing is validated: the one image that is kept for the
-test decides nothing. Square pixels of 0.8 mm, 128 of them a side: 102 mm.
+test decides nothing. Square pixels of 0.8 mm; windows of 128 of them, 102 mm, anywhere
+in 205 mm, so that air is seen too.
 """
 
 _base_ = './spine_slices.py'
 
 data_root = 'work_dirs/demo-spine/cord'
-fit = dict(type='mmmed.FitSlice', size=(128, 128), pixel_mm=0.8)
+fit = dict(type='mmmed.FitSlice', size=(256, 256), pixel_mm=0.8)
 train_pipeline = [
     _base_.load,
     fit,
     # Few images, fewer of each sequence: their contrast must not matter.
     dict(type='mmmed.RandomInvertSlice', prob=0.4),
+    # The cascade first looks at pixels twice as large.
+    dict(type='mmmed.RandomPoseSlice', scale=(0.45, 1.15), prob=0.6),
     dict(type='mmmed.SliceAugmentation', recipe='F'),
+    dict(type='mmmed.RandomCropSlice', size=(128, 128), foreground_prob=0.7),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 test_pipeline = [

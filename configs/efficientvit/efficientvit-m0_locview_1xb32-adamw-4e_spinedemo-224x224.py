@@ -1,9 +1,0 @@
-"""The demo's gate of the location and view.
-
-Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
-"""
-
-_base_ = './efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py'
-
-model = dict(head=dict(targets=dict(_delete_=True, location_view=10)))
-train_dataloader = dict(sampler=dict(target='location_view'))
