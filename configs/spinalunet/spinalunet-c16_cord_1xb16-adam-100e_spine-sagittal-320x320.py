@@ -5,7 +5,7 @@ Differs: 16 features and 100 epochs (there 64 and 300), Dice beside cross-entrop
 square pixels in mm, volumes of a patient on one side, validation by Dice of volumes.
 1,942,299 parameters.
 Command: mim train mmseg configs/spinalunet/<this file>
-Expected: not measured on Spine Generic yet; see projects/spinal_cord.
+Expected: not measured on Spine Generic yet; see projects/spinal_cord_lesion.
 """
 
 _base_ = [

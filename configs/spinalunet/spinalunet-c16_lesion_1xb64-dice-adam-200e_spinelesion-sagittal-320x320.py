@@ -6,7 +6,7 @@ the cord; the checkpoint is chosen by the Dice of volumes, not of batches.
 Command: mim train mmseg configs/spinalunet/<this file>
     --cfg-options load_from=PRETRAINED.pth
 where PRETRAINED.pth is of the recipe with "synth" in its name, or of the cord.
-Expected: no open data set has lesions of patients; see projects/spinal_cord.
+Expected: no open data set has lesions of patients; see projects/spinal_cord_lesion.
 """
 
 _base_ = [
