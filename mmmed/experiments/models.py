@@ -28,12 +28,12 @@ _ENCODERS = (
 _TARGETS = {165: 'class', 10: 'location_view', 4: 'sequence', 2: 'cord'}
 _WORDS = (
     ('foundation', 'class'),
-    ('radimagenet', 'class'),
     ('sequence', 'sequence'),
     ('location', 'location_view'),
     ('anatomy', 'anatomy'),
     ('spinal_cord_classification', 'cord'),
     ('cord', 'cord'),
+    ('radimagenet', 'class'),
 )
 
 
@@ -284,9 +284,16 @@ def _read_activation(section: Section, report: Report, *, is_classifier: bool) -
 
 
 def _guess_target(classes: int, hint: str, report: Report, key: str) -> str:
-    words = hint.lower()
-    found = next((target for word, target in _WORDS if word in words), None)
-    found = found or _TARGETS.get(classes, 'class')
+    # The name of the experiment goes before those of its data.
+    found = next(
+        (
+            target
+            for name in hint.lower().split()
+            for word, target in _WORDS
+            if word in name
+        ),
+        _TARGETS.get(classes, 'class'),
+    )
     _note_target(found, key, report)
     return found
 

@@ -49,6 +49,12 @@ def test_classifier(classes, load):
     assert missing.key == 'model.pretrained'
 
 
+def test_its_name_tells_the_target_before_its_data(classes, load):
+    data = classes.parent / 'data' / 'sequence_s3_1_224.yaml'
+    data.write_text(data.read_text().replace('sanglah:', 'radimagenet_v1:'))
+    assert load(classes)[0].model.head.targets == {'sequence': 4}
+
+
 def test_steps_of_a_classifier_in_order(classes, load):
     cfg, _ = load(classes)
     augment = cfg.train_pipeline[2]
