@@ -102,6 +102,9 @@ def run_host_tool(start_host_tool) -> Callable[..., None]:
     def run(tool: str, *arguments: object, cwd: Path) -> None:
         process = start_host_tool(tool, *arguments, cwd=cwd)
         process.join(900)
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
         assert process.exitcode == 0, (cwd / f'{tool}.log').read_text()[-3000:]
 
     return run

@@ -1,7 +1,9 @@
 """Real processes: mim, SIGKILL and resume, two processes against one."""
 
+import importlib.util
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 import torch
 
 from mmmed.checkpoint import load_checkpoint_safely
+from mmmed.engine.cross_validation import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = next((ROOT / 'configs/unet').glob('unet-s4-c16_*cranium-256x256.py'))
@@ -230,13 +233,35 @@ def test_ema_can_be_switched_on(data, tmp_path, run_host_tool):
     assert any(k.startswith('module.') for k in checkpoint['ema_state_dict'])
 
 
-def test_cross_validation_trains_and_tests_each_fold_once(data, tmp_path):
+@pytest.fixture
+def without_mim(monkeypatch):
+    """Runs of a grid start the host's tools; classifiers are trained through mim."""
+    build = Run._build
+    (host,) = importlib.util.find_spec('mmseg').submodule_search_locations
+
+    def build_short(self, verb, *arguments):
+        python, _, _, verb, _, config, *words = build(self, verb, *arguments)
+        if verb == 'test':  # its checkpoint is no option
+            place = words.index('--checkpoint')
+            _, checkpoint = words[place : place + 2]
+            words[:] = [checkpoint, *words[:place], *words[place + 2 :]]
+        return [python, f'{host}/.mim/tools/{verb}.py', config, *words]
+
+    monkeypatch.setattr(Run, '_build', build_short)
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+
+
+@pytest.mark.usefixtures('without_mim')
+def test_cross_validation_trains_and_tests_each_fold_once(data, tmp_path, capsys):
+    main = runpy.run_path(str(ROOT / 'tools/cross_validate.py'))['main']
     options = make_options(data, train_cfg__max_iters=2)
-    arguments = (
-        ROOT / 'tools/cross_validate.py', RECIPE, '--folds', 2, '--work-dir',
-        tmp_path / 'grid', '--cfg-options', *options,
-    )  # fmt: skip
-    output = run(sys.executable, *arguments, cwd=tmp_path)
+    call = [
+        str(RECIPE), '--folds', '2', '--work-dir', str(tmp_path / 'grid'),
+        '--cfg-options', *options,
+    ]  # fmt: skip
+    code = main(call)
+    output = capsys.readouterr().out
+    assert code == 0, output[-3000:]
     assert 'over 2 folds' in output
     patients = []
     for fold in range(2):
@@ -245,6 +270,7 @@ def test_cross_validation_trains_and_tests_each_fold_once(data, tmp_path):
         patients += [row.split(',')[0] for row in rows]
     # Every patient once, by the network that did not see him.
     assert len(patients) == len(set(patients)) == 5
-    again = run(sys.executable, *arguments, cwd=tmp_path)
+    assert main(call) == 0
+    again = capsys.readouterr().out
     assert 'train (output' not in again
     assert again.splitlines()[-1] == output.splitlines()[-1]
