@@ -37,7 +37,6 @@ def convert_callbacks(
         'rule': 'greater',
     }
     hooks: list[Config] = []
-    is_pruned = False
     for callback in section.take_list('callbacks'):
         name = simplify_name(callback.take('name'))
         params = callback.take_section('params')
@@ -47,7 +46,6 @@ def convert_callbacks(
             hooks.append(_convert_stopping(params, best, report))
         elif name == 'pruningcallback':
             hooks.append(convert_pruning(params, report))
-            is_pruned = True
         elif name == 'segmentationsampler':
             params.skip('num_samples', 'class_labels')
             report.unmatched(
@@ -62,8 +60,15 @@ def convert_callbacks(
             continue
         params.close('the callback has no such option here')
         callback.close()
+    is_pruned = any(hook['type'] == 'mmmed.STAMPPruningHook' for hook in hooks)
     if part.pruning and not is_pruned:
         hooks.append(_prune_by_norm(part.pruning, report))
+    if part.pruning or is_pruned:
+        checkpoint['save_best'] = None
+        report.note(
+            section.path('callbacks'),
+            'the last network is kept, as the best may be from before it was pruned',
+        )
     return {
         'default_hooks': {
             'logger': {'interval': log_every, 'log_metric_by_epoch': True},

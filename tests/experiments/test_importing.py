@@ -110,7 +110,9 @@ def test_networks_of_masks(make_masks, load, name, backbone, loss):
     # Taken twice, sigmoid would lie between 0.5 and 0.73.
     is_double = 'model.out_activation' in list_texts(report, 'mended')
     assert is_double == (name in ('AttentionUNET', 'DUCKNet'))
-    assert cfg.default_hooks.checkpoint.save_best == 'overlap/dice_patient_lesion'
+    # The best score may be that of a network before it was pruned.
+    best = None if name == 'ImproveSTAMPUNet' else 'overlap/dice_patient_lesion'
+    assert cfg.default_hooks.checkpoint.save_best == best
     assert cfg.optim_wrapper.type == 'OptimWrapper'
     with DefaultScope.overwrite_default_scope('mmseg'):
         MODELS.build(cfg.model)
