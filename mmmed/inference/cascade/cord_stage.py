@@ -76,20 +76,15 @@ def segment_cord(
     """
     stack = grid.grey.stack
     mask = np.zeros(stack.img.shape, np.bool_)
-    seen: set[int] = set()
+    seen: list[int] = []
     counter = _Counter(predict)
-    for use_crop in (True, False) if settings.use_crop else (False,):
-        look = replace(settings, use_crop=use_crop)
-        plan = _plan(grid, kept, counter, look, group_size)
-        for slices, box, prob in _look(grid, plan, counter, look):
-            mask[slices] = grid.restore(prob, box) > settings.threshold
-            seen.update(slices)
-        # Boxes without cord: what the coarse look took for one was none.
-        if mask.any() or plan.is_whole:
-            break
+    plan = _plan(grid, kept, counter, settings, group_size)
+    for slices, box, prob in _look(grid, plan, counter, settings):
+        mask[slices] = grid.restore(prob, box) > settings.threshold
+        seen.extend(slices)
     if settings.post_process:
         mask = clean_cord(mask, stack.plane, min_area)
-    if settings.use_crop and not mask.any():
+    if not (plan.is_whole or mask.any()):
         # The coarse look was wrong: a network may know nothing of coarse pixels.
         everywhere = replace(settings, use_crop=False)
         found = segment_cord(
@@ -128,7 +123,10 @@ def clean_cord(mask: NDArray[np.bool_], plane: str, min_area: int) -> NDArray[np
 
 @dataclass
 class _Plan:
-    """Groups of neighbouring slices in order, and the boxes to begin with."""
+    """Groups of neighbouring slices in order, and the boxes to begin with.
+
+    ``is_whole``: those are whole slices, and nothing is left out.
+    """
 
     groups: list[list[int]]
     boxes: dict[int, Box]
