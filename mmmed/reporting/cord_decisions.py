@@ -48,6 +48,8 @@ def _render_decision(stage: CordStage) -> list[Child]:
     word = 'accepted' if stage.accepted else 'rejected'
     if not stage.is_sure and not stage.accepted:
         word = 'not sure'
+    if stage.accepted and not stage.model:  # no network said so
+        return [element('span', 'left out', class_='tag stop')]
     tag = element('span', word, class_=f'tag {"pass" if stage.accepted else "stop"}')
     return [tag, ' ', stage.label]
 

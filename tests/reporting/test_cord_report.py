@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,11 @@ def test_bars_are_as_long_as_probabilities_say(run):
     assert '<i class="main" style="width:95.0%"></i>' in page
     assert '<u style="left:calc(70.0% - 1px)"></u>' in page
     assert '<i class="less" style="width:10.0%"></i>' in render_stages(rejected.stages)
+    # A gate without weights accepted nothing.
+    absent = replace(accepted.stages[0], model='', probs={}, threshold=None)
+    page = render_stages([absent])
+    assert 'left out' in page
+    assert '>accepted<' not in page
 
 
 def test_lesions_are_where_and_as_large_as_measured(run):
