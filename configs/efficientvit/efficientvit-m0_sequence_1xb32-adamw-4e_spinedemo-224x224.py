@@ -6,4 +6,14 @@ Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
 _base_ = './efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py'
 
 model = dict(head=dict(targets=dict(_delete_=True, sequence=4)))
-train_dataloader = dict(sampler=dict(target='sequence'))
+# Here contrast is the question.
+train_pipeline = [
+    _base_.load,
+    _base_.fit,
+    dict(type='mmmed.WindowSlice'),
+    dict(type='mmmed.SliceAugmentation', recipe='B'),
+    dict(type='mmmed.PackSliceTargets'),
+]
+train_dataloader = dict(
+    sampler=dict(target='sequence'), dataset=dict(pipeline=train_pipeline)
+)

@@ -6,12 +6,21 @@ Made by ``make demo-spine``; nothing is validated, see ``spinedemo_slices.py``.
 _base_ = './spine_classes.py'
 
 data_root = 'work_dirs/demo-spine/cord'
+train_pipeline = [
+    _base_.load,
+    _base_.fit,
+    dict(type='mmmed.WindowSlice'),
+    # The one T1w spine is not to be told by its contrast, which heads have too.
+    dict(type='mmmed.RandomInvertSlice', prob=0.4),
+    dict(type='mmmed.SliceAugmentation', recipe='B'),
+    dict(type='mmmed.PackSliceTargets'),
+]
 train_dataloader = dict(
     batch_size=32,
     num_workers=0,
     persistent_workers=False,
     sampler=dict(epoch_length=1600),
-    dataset=dict(data_root=data_root),
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
 val_dataloader = None
 test_dataloader = dict(
