@@ -148,6 +148,12 @@ class SpineSlicePreparer(BasePreparer):
     def convert(self, task: Task) -> Sequence[Slice]:
         """Read one picture and its label."""
         path, label_path = task.sources['img'], task.sources['seg']
+        if label_path.suffix.lower() != '.png':
+            raise SourceError(
+                label_path,
+                'a label in JPEG, whose compression moves its border',
+                'export it as PNG',
+            )
         image, label = _read_grey(path), _read_grey(label_path)
         if image.shape != label.shape:
             raise SourceError(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmmed.datasets import MedSegDataset
 from mmmed.io import write_image
@@ -65,6 +66,17 @@ def test_what_has_no_partner_is_named_and_leaks_are_refused(tmp_path):
         prepare(raw, tmp_path / 'out')
     with pytest.raises(InputError, match='subject spine-slices'):
         SpinePreparer().prepare(raw, tmp_path / 'volumes', quiet=True)
+
+
+def test_labels_in_jpeg_are_left_out(tmp_path):
+    raw = fill(tmp_path / 'raw', NAMES)
+    label = raw / NAMES[0].replace('images', 'labels')
+    Image.open(label).save(label.with_suffix('.jpg'))
+    label.unlink()
+    outcome, manifest = prepare(raw, tmp_path / 'out')
+    (finding,) = outcome.summary['findings']
+    assert 'a label in JPEG' in finding['problem']
+    assert (outcome.exit_code, len(manifest.cases)) == (3, 5)
 
 
 def test_another_table_is_another_data_set(tmp_path):
