@@ -311,5 +311,6 @@ def _check_levels(
 
 def _vote_level(values: NDArray[np.int64]) -> int | None:
     """Most frequent level that is known; the lower number of two equals."""
-    known = values[values > 0].astype(np.int64)
-    return int(np.bincount(known).argmax()) if len(known) else None
+    # Not bincount: its table is as long as the largest number of the file.
+    known, times = np.unique(values[values > 0], return_counts=True)
+    return int(known[times.argmax()]) if len(known) else None

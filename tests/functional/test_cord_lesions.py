@@ -117,6 +117,8 @@ def test_levels_by_vote_and_coordinates_through_the_affine(cord):
         assert found.centroid_mm == pytest.approx((9 - 13.5, 8 + 13.5, 7 + 8))
     unknown = measure_cord_lesions(lesion, SPACING, cord, levels=np.zeros(24, int))
     assert unknown.lesions[0].level is None
+    high = measure_cord_lesions(lesion, SPACING, cord, levels=levels * 2**42)
+    assert high.lesions[0].level == 3 * 2**42
 
 
 @pytest.mark.parametrize('with_cord', [False, True])
