@@ -78,16 +78,21 @@ def hash_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_csv_atomic(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_csv_atomic(
+    path: str | Path,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = (),
+) -> None:
     """Tidy CSV: one row a mapping, columns in the order they first appear.
 
     ``None`` and NaN become an empty cell; floats keep all their digits.
 
     Args:
         path: Target file.
-        rows: Flat mappings; without rows the file is empty.
+        rows: Flat mappings; without rows and columns the file is empty.
+        columns: Those that come first and are there without rows too.
     """
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    columns = list(dict.fromkeys([*columns, *(key for row in rows for key in row)]))
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval='', lineterminator='\n')
     if columns:

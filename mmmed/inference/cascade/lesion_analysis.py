@@ -5,7 +5,7 @@ Not here: the measures themselves (``mmmed.functional.cord_lesions``), finding l
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +149,20 @@ class LesionAnalysis:
         }
 
     def write_csv(self, path: str | Path) -> None:
-        """One row a lesion, written whole or not at all; empty without a lesion."""
-        write_csv_atomic(path, self.list_rows())
+        """One row a lesion below the names of columns, whole or not at all."""
+        write_csv_atomic(path, self.list_rows(), _list_columns())
+
+
+def _list_columns() -> list[str]:
+    """Names of the columns of a row, of which there may be none."""
+    rows = []
+    for kind in (CordLesion, LesionPlace):
+        values = {
+            field.name: (0.0,) * 3 if field.name.startswith('centroid') else 0
+            for field in fields(kind)
+        }
+        rows.append(kind(**values).as_row())
+    return [name for row in rows for name in row]
 
 
 def analyze_lesions(

@@ -158,7 +158,12 @@ def test_hard_cases_give_numbers(name, tmp_path):
     assert all(row['image_mean'] is None for row in value['lesions'])
     analysis.write_csv(tmp_path / 'lesions.csv')
     with open(tmp_path / 'lesions.csv', newline='') as stream:
-        assert len(list(csv.DictReader(stream))) == inside
+        table = csv.DictReader(stream)
+        assert len(list(table)) == inside
+    # The columns are there without a lesion too.
+    assert {'volume_mm3', 'cord_top_mm', 'centroid_r_mm'} <= set(table.fieldnames)
+    if inside:
+        assert table.fieldnames == list(value['lesions'][0])
 
 
 def test_what_is_cut_at_the_cord_and_the_totals():
