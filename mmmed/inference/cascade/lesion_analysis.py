@@ -155,9 +155,9 @@ class LesionAnalysis:
 
 def _list_columns() -> list[str]:
     """Names of the columns of a row, of which there may be none."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for kind in (CordLesion, LesionPlace):
-        values = {
+        values: dict[str, Any] = {
             field.name: (0.0,) * 3 if field.name.startswith('centroid') else 0
             for field in fields(kind)
         }
