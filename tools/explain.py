@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
             args.model, args.paths[0], out, args.cases, options
         )
         code = outcome.exit_code
-        summary = {'explained': len(outcome.written), 'kept': len(outcome.kept)}
-        summary['failed'] = dict(outcome.failed)
+        counts = {'explained': len(outcome.written), 'kept': len(outcome.kept)}
+        summary = {**counts, 'failed': dict(outcome.failed)}
     return code, summary | {'report': str(write_classification_report(out))}
 
 
