@@ -161,7 +161,7 @@ def test_all_rejected_is_3_with_reasons(tool, parts, weights, tmp_path, capsys):
     assert call_inference(tool, tmp_path / 'in', tmp_path / 'o2', other, *options) == 0
     summary = tmp_path / 'o2' / 'brain' / 'analysis_summary.json'
     flags = json.loads(summary.read_text())['series'][0]['flags']
-    assert flags == ['lesion', 'gate_overruled', 'warnings']
+    assert flags == ['lesion', 'lesion_outside_cord', 'gate_overruled', 'warnings']
 
 
 class Bomb:
