@@ -5,15 +5,16 @@ watched too, because the host imports and calls whatever ``type`` names. Not her
 building the model (``classifier_models``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 KEY = 'classification'
 SCHEMA_VERSION = 1
 # Values that options named "type" may have: class weights of a target of that name.
 _WORDS = ('inverse', 'balanced')
+_Parsed = TypeVar('_Parsed')
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,45 @@ def read_description(
     Raises:
         ValueError: It has none, it is damaged, or it names a part that is not ours.
     """
+    missing = (
+        'does not say which classes and sequences it was trained on; train '
+        "with dict(type='mmmed.SelfDescriptionHook') in custom_hooks"
+    )
+    return parse_entry(checkpoint, path, KEY, SCHEMA_VERSION, _read_entry, missing)
+
+
+def parse_entry(
+    checkpoint: Mapping[str, Any],
+    path: str | Path,
+    key: str,
+    version: int,
+    parse: Callable[[Mapping[str, Any]], _Parsed],
+    missing: str,
+) -> _Parsed:
+    """What a checkpoint says of itself below one key of its ``meta``.
+
+    Args:
+        checkpoint: As ``load_checkpoint_safely`` gives it.
+        path: For messages.
+        key: Of the entry.
+        version: Its ``schema_version``.
+        parse: From the entry to what it means.
+        missing: What a checkpoint without the entry lacks, and the remedy.
+
+    Raises:
+        ValueError: There is no entry, it is of another version, or not usable.
+    """
     meta = checkpoint.get('meta')
-    entry = meta.get(KEY) if isinstance(meta, Mapping) else None
+    entry = meta.get(key) if isinstance(meta, Mapping) else None
     if not isinstance(entry, Mapping):
-        raise ValueError(
-            f'{path} does not say which classes and sequences it was trained on; train '
-            "with dict(type='mmmed.SelfDescriptionHook') in custom_hooks"
-        )
-    if entry.get('schema_version') != SCHEMA_VERSION:
+        raise ValueError(f'{path} {missing}')
+    if entry.get('schema_version') != version:
         raise ValueError(
             f'{path} has a description of version {entry.get("schema_version")!r}, '
-            f'expected {SCHEMA_VERSION}'
+            f'expected {version}'
         )
     try:
-        return _read_entry(entry)
+        return parse(entry)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ValueError(f'{path}: its description is not usable: {error}') from error
 

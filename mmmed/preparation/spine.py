@@ -16,8 +16,9 @@ from mmmed.preparation.spine_conversion import (
 )
 from mmmed.preparation.spine_layouts import PATIENT_OF, RawImage, find_images
 from mmmed.preparation.spine_storage import SEQUENCE, CordStorage
-from mmmed.preparation.spine_summary import count_parts, format_parts
+from mmmed.preparation.spine_summary import count_images, format_parts
 from mmmed.preparation.spine_targets import TargetTable
+from mmmed.preparation.summary import count_parts
 from mmmed.preparation.volume_storage import VolumeItem, VolumeRecord
 from mmmed.registry import PREPARERS
 from mmmed.structures import VolumeCase
@@ -255,7 +256,7 @@ class SpinePreparer(BasePreparer):
 
     def count(self, cases: Sequence[VolumeCase]) -> Mapping[str, Any]:
         """Images, masks and targets of each part."""
-        return count_parts(cases, self.partition.num_folds)
+        return count_parts(cases, self.partition.num_folds, count_images)
 
     def format_counts(self, summary: Mapping[str, Any]) -> list[str]:
         """Table of :meth:`count`."""

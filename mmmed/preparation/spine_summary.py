@@ -29,22 +29,8 @@ def count_images(cases: Iterable[VolumeCase]) -> dict[str, Any]:
     }
 
 
-def count_parts(cases: Sequence[VolumeCase], num_folds: int) -> dict[str, Any]:
-    """Counts of each side of the hold-out split, of all, and of each fold."""
-    return {
-        'splits': {
-            'train': count_images(c for c in cases if c.split == 'train'),
-            'val': count_images(c for c in cases if c.split == 'val'),
-            'all': count_images(cases),
-        },
-        'folds': [
-            count_images(c for c in cases if c.fold == k) for k in range(num_folds)
-        ],
-    }
-
-
 def format_parts(summary: Mapping[str, Any]) -> list[str]:
-    """Table of :func:`count_parts` as text lines, then the targets of all."""
+    """Table of counted parts as text lines, then the targets of all."""
     keys = ('patients', 'images', 'masked', 'positive', 'foreground_voxels')
     rows = [('', *(key.replace('_', ' ') for key in keys))]
     parts = [*summary['splits'].items()]

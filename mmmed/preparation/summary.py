@@ -1,7 +1,7 @@
 """Counts of a prepared data set, for ``summary.json`` and for the terminal."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mmmed.structures import Case
@@ -29,16 +29,26 @@ def count_cases(cases: Iterable[Case]) -> dict[str, Any]:
     }
 
 
-def count_parts(cases: Sequence[Case], num_folds: int) -> dict[str, Any]:
-    """Counts of each side of the hold-out split, of all, and of each fold."""
+def count_parts(
+    cases: Sequence[Any],
+    num_folds: int,
+    count: Callable[[Iterable[Any]], dict[str, Any]] = count_cases,
+) -> dict[str, Any]:
+    """Counts of each side of the hold-out split, of all, and of each fold.
+
+    Args:
+        cases: All of them, slices or volumes.
+        num_folds: Folds are counted from 0.
+        count: Counts of some cases.
+    """
     return {
         'splits': {
-            'train': count_cases(c for c in cases if c.split == 'train'),
-            'val': count_cases(c for c in cases if c.split == 'val'),
-            'all': count_cases(cases),
+            'train': count(c for c in cases if c.split == 'train'),
+            'val': count(c for c in cases if c.split == 'val'),
+            'all': count(cases),
         },
         'folds': [
-            count_cases(c for c in cases if c.fold == fold) for fold in range(num_folds)
+            count(c for c in cases if c.fold == fold) for fold in range(num_folds)
         ],
     }
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mmmed.functional.planes import PLANES
-from mmmed.inference.classifier_config import check_parts, sanitize
+from mmmed.inference.classifier_config import KEY as CLASSIFIER_KEY
+from mmmed.inference.classifier_config import check_parts, parse_entry, sanitize
 from mmmed.inference.intensity import Intensity
 
 KEY = 'segmentation'
@@ -68,24 +69,13 @@ def read_segmentation(
         ValueError: It has none, it is damaged, or it names a part that is not ours.
     """
     meta = checkpoint.get('meta')
-    entry = meta.get(KEY) if isinstance(meta, Mapping) else None
-    if not isinstance(entry, Mapping):
-        other = isinstance(meta, Mapping) and 'classification' in meta
-        raise ValueError(
-            f'{path} '
-            + ('is a classifier' if other else 'does not describe a segmentation')
-            + '; train a segmentor with '
-            "dict(type='mmmed.SegmentationDescriptionHook') in custom_hooks"
-        )
-    if entry.get('schema_version') != SCHEMA_VERSION:
-        raise ValueError(
-            f'{path} has a description of version {entry.get("schema_version")!r}, '
-            f'expected {SCHEMA_VERSION}'
-        )
-    try:
-        return _read_entry(entry)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f'{path}: its description is not usable: {error}') from error
+    other = isinstance(meta, Mapping) and CLASSIFIER_KEY in meta
+    missing = (
+        ('is a classifier' if other else 'does not describe a segmentation')
+        + '; train a segmentor with '
+        "dict(type='mmmed.SegmentationDescriptionHook') in custom_hooks"
+    )
+    return parse_entry(checkpoint, path, KEY, SCHEMA_VERSION, _read_entry, missing)
 
 
 def _read_entry(entry: Mapping[str, Any]) -> SegmentationDescription:
