@@ -89,7 +89,7 @@ demo-spine: $(READY)
 	  --weights $(SPINE)/weights --overwrite
 	for kind in cord:spinal_cord_mask lesion:segmentation_mask; do \
 	  python tools/evaluate.py $(SPINE)/results $(SPINE)/raw/reference/$${kind%:*} \
-	    --pred-pattern "test/{case}/$${kind#*:}" --overwrite \
+	    --pred-pattern "{case}/T2w/$${kind#*:}" --overwrite \
 	    --out $(SPINE)/scores/$${kind%:*} || exit 1; \
 	done
 	python tools/spine.py analyze $(SPINE)/raw/reference/lesion/test.nii.gz \

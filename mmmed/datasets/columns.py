@@ -41,6 +41,15 @@ def read_lesion_distances(dataset: Sized) -> np.ndarray:
     return _read(dataset, 'lesion_distance').astype(np.int64)
 
 
+def read_patients(dataset: Sized) -> np.ndarray:
+    """Patient of every case, and plane of a slice, shape (len(dataset),), str.
+
+    Raises:
+        ValueError: The dataset does not tell.
+    """
+    return _read(dataset, 'patient')
+
+
 def read_labels(dataset: Sized, target: str) -> np.ndarray:
     """Class number of every case, shape (len(dataset),), int64; -1 if unknown.
 
@@ -93,5 +102,13 @@ def _get_pixel_area(info: dict) -> float:
     return 1.0 if spacing is None else float(np.prod(spacing))
 
 
+def _get_patient(info: dict) -> str:
+    return f'{info["patient_id"]} {info.get("plane", "")}'.rstrip()
+
+
 # Without a neighbour known, an image of its own has no distance to a lesion.
-_FROM_INFO = {'foreground_pixels': _get_foreground, 'pixel_area_mm2': _get_pixel_area}
+_FROM_INFO = {
+    'foreground_pixels': _get_foreground,
+    'pixel_area_mm2': _get_pixel_area,
+    'patient': _get_patient,
+}

@@ -61,11 +61,13 @@ class SpineDataset(VolumeSliceDataset):
             (``'cord'``).
         is_masked_only: Leave out images without a mask of the target, as segmentation
             has to.
+        max_stretch: Leave out images whose pixels are longer than this many times
+            their width on the plane, as those across thick slices; None for none.
         **kwargs: Those of ``VolumeSliceDataset``.
 
     Raises:
-        ValueError: As there; also if the folder was prepared for the other target, or
-            a case names a class that does not exist.
+        ValueError: As there; also if the folder was prepared for the other target, a
+            case names a class that does not exist, or ``max_stretch`` is below 1.
     """
 
     _indices: Any
@@ -81,6 +83,7 @@ class SpineDataset(VolumeSliceDataset):
         target: str = 'cord',
         slices: str = 'all',
         is_masked_only: bool = False,
+        max_stretch: float | None = None,
         metainfo: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -88,7 +91,10 @@ class SpineDataset(VolumeSliceDataset):
             raise ValueError(f'target is {target!r}, expected one of {[*_COLORS]}')
         if slices not in _SLICES:
             raise ValueError(f'slices is {slices!r}, expected one of {_SLICES}')
+        if max_stretch is not None and max_stretch < 1:
+            raise ValueError(f'max_stretch is {max_stretch}, expected >= 1 or None')
         self.target = target
+        self.max_stretch = max_stretch
         self.is_masked_only = is_masked_only
         self._is_cord_only = slices == 'cord'
         facts = {
@@ -112,6 +118,15 @@ class SpineDataset(VolumeSliceDataset):
                 f'{self.ann_file}: no image with a {self.target} mask in '
                 f'{self.split_name!r}; choose another split or fold, or '
                 'is_masked_only=False'
+            )
+        if self.max_stretch is not None:
+            limit = self.max_stretch
+            entries = [e for e in entries if max(s := e['spacing']) <= limit * min(s)]
+        if not entries:
+            raise ValueError(
+                f'{self.ann_file}: no image in {self.split_name!r} has {self.plane} '
+                f'slices of pixels stretched at most {limit} times; choose another '
+                'plane or max_stretch=None'
             )
         return entries
 

@@ -144,8 +144,8 @@ class VolumeSliceDataset(MedSegDataset):
 
         Args:
             name: ``'foreground_pixels'``, ``'lesion_distance'`` (slices to the
-                nearest lesion of the volume), both -1 where unknown, or
-                ``'pixel_area_mm2'``.
+                nearest lesion of the volume), both -1 where unknown,
+                ``'pixel_area_mm2'``, or ``'patient'`` (ID and plane).
 
         Returns:
             Shape (n,).
@@ -153,13 +153,17 @@ class VolumeSliceDataset(MedSegDataset):
         if name == 'pixel_area_mm2':
             areas = np.array([np.prod(volume['spacing']) for volume in self._volumes])
             return areas[self._table.volume]
+        if name == 'patient':
+            names = [f'{volume["patient_id"]} {self.plane}' for volume in self._volumes]
+            return np.array(names)[self._table.volume]
         columns = {
             'foreground_pixels': self._table.pixels,
             'lesion_distance': self._table.distance,
         }
         if name not in columns:
             raise ValueError(
-                f'no column {name!r}, expected pixel_area_mm2 or one of {list(columns)}'
+                f'no column {name!r}, expected pixel_area_mm2, patient or one of '
+                f'{list(columns)}'
             )
         return columns[name]
 

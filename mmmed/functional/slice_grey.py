@@ -43,24 +43,17 @@ def change_gamma(img: NDArray, gamma: float) -> Image:
     )
 
 
-def invert_grey(img: NDArray, strength: float = 1.0) -> Image:
-    """What was dark becomes bright, between the ends of the range that there is.
-
-    Zeros, which are air and padding, stay 0; so does an image of nothing else. Applied
-    twice in full it gives back any image whose values are 0..255.
+def bend_grey(img: NDArray, levels: Sequence[float]) -> Image:
+    """Grey values along a curve of straight pieces, as another sequence has them.
 
     Args:
         img: Shape (Y, X, C).
-        strength: Share of the inverted image in a mean with the image itself.
+        levels: Values of the curve at ``255 k / n``, k = 1 ... n, 0 to 255. At 0 it is
+            0: air stays black. Evenly rising levels to 255 change nothing.
     """
-    img = _clip(img)
-    tissue = img > 0
-    if not tissue.any():
-        return img
-    ends = img[tissue].min() + img.max()
-    share = np.float32(strength)
-    turned = share * (ends - img) + (1 - share) * img
-    return np.where(tissue, turned, np.float32(0))
+    knots = np.linspace(0, WHITE, len(levels) + 1)
+    values = np.interp(_clip(img), knots, (0.0, *levels))
+    return _clip(values.astype(np.float32))
 
 
 def add_noise(img: NDArray, std: float, rng: np.random.Generator) -> Image:

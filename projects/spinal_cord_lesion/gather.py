@@ -1,8 +1,9 @@
 """Spines and other parts of the body as one raw folder, real ones or generated.
 
-Real: from the sample data (spinal cord, head CT, abdomen, templates, hippocampus). One
-folder an image, with its masks, and ``targets.csv``, which says what each shows and
-whose it is; ``tools/prepare_dataset.py spine`` reads both. One image with lesions, of
+Real: from the sample data (spinal cord, head CT, abdomen, templates, hippocampus), and
+generated spines beside them, since the real cords are seven. One folder an image, with
+its masks, and ``targets.csv``, which says what each shows and whose it is;
+``tools/prepare_dataset.py spine`` reads both. One image with lesions, of
 the person ``test``, is there a second time: as a DICOM series (``dicom``) and its
 masks (``reference``).
 
@@ -70,7 +71,7 @@ CT_SPACING = (5.0, 0.45, 0.45)
 CT_PATIENTS = ('077', '078', '079', '081', '130')
 # Generated: subject and options of tools/make_phantom.py, by folder.
 PHANTOMS = {
-    'spine': ('spine', '--patients', '6', '--regions', 'cervical', 'lumbar'),
+    'spine': ('spine', '--patients', '6'),
     'test': ('spine', '--patients', '1', '--regions', 'cervical', '--lesions', '2',
              '--sequences', 'T2w', '--seed', '3'),
     'abdomen': ('abdomen', '--patients', '2', '--layout', 'btcv'),
@@ -167,7 +168,7 @@ def make_row(
 
 
 def gather_real(sample: Path, out: Path) -> list[dict]:
-    """Images of the sample data."""
+    """Images of the sample data, and generated spines."""
     images = out / 'images'
     rows = gather_spines(sample, images) + gather_others(sample, images)
     folder = sample / CORD / 't2'
@@ -179,31 +180,13 @@ def gather_real(sample: Path, out: Path) -> list[dict]:
         },
         out,
     )
-    return rows
+    return rows + generate('spine', images)
 
 
 def gather_generated(out: Path) -> list[dict]:
     """Phantoms, in their own layouts."""
-    images, rows = out / 'images', []
-    for folder, options in PHANTOMS.items():
-        target = images / folder
-        tool = Path(__file__).resolve().parents[2] / 'tools' / 'make_phantom.py'
-        subject, *rest = options
-        command = [sys.executable, str(tool), subject, str(target), *rest, '-q']
-        subprocess.run(command, check=True)
-        if subject == 'spine':
-            with (target / 'targets.csv').open(encoding='utf-8', newline='') as stream:
-                for row in csv.DictReader(stream):
-                    name = 'test' if folder == 'test' else row['path']
-                    path = f'{folder}/{row["path"]}'
-                    rows.append(make_row(path, 'spine', row['location'], '', name))
-        else:
-            for kind in ('label', 'masks'):  # of no interest here
-                for path in list(target.rglob(kind)):
-                    shutil.rmtree(path)
-            for path in sorted([*target.rglob('*.nii.gz'), *target.rglob('*.nii')]):
-                name = path.relative_to(images).as_posix()
-                rows.append(make_row(name, folder, '', '', f'{folder} {path.name}'))
+    images = out / 'images'
+    rows = [row for folder in PHANTOMS for row in generate(folder, images)]
     (labels,) = images.glob('test/derivatives/labels/*/anat')
     (image,) = images.glob('test/sub-*/anat/*_T2w.nii.gz')
     kinds = {'cord': 'SC_seg', 'lesion': 'lesion_seg'}
@@ -212,13 +195,36 @@ def gather_generated(out: Path) -> list[dict]:
     return rows
 
 
+def generate(folder: str, images: Path) -> list[dict]:
+    """One set of phantoms, without the masks of what is no spine."""
+    target = images / folder
+    subject, *options = PHANTOMS[folder]
+    tool = Path(__file__).resolve().parents[2] / 'tools' / 'make_phantom.py'
+    command = [sys.executable, str(tool), subject, str(target), *options, '-q']
+    subprocess.run(command, check=True)
+    rows = []
+    if subject == 'spine':
+        with (target / 'targets.csv').open(encoding='utf-8', newline='') as stream:
+            for row in csv.DictReader(stream):
+                path = f'{folder}/{row["path"]}'
+                name = 'test' if folder == 'test' else row['path']
+                rows.append(make_row(path, 'spine', row['location'], '', name))
+        return rows
+    for kind in ('label', 'masks'):
+        for path in list(target.rglob(kind)):
+            shutil.rmtree(path)
+    for path in sorted([*target.rglob('*.nii.gz'), *target.rglob('*.nii')]):
+        name = path.relative_to(images).as_posix()
+        rows.append(make_row(name, folder, '', '', f'{folder} {path.name}'))
+    return rows
+
+
 def write_test(image: Path, masks: dict[str, Path], out: Path) -> None:
     """The image as a DICOM series, and its masks as a reference."""
     # Slices as a scanner gives them: sagittal, from right to left.
     volume = read_volume(image).reorient('LIP')
-    write_series(
-        volume, out / 'dicom' / 'test', patient_id='test', description='T2w sagittal'
-    )
+    folder = out / 'dicom' / 'test' / 'T2w'
+    write_series(volume, folder, patient_id='test', description='T2w sagittal')
     for name, mask in masks.items():
         copy(mask, out / 'reference' / name / 'test.nii.gz')
 

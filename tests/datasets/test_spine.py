@@ -97,6 +97,21 @@ def test_slices_are_chosen_by_cord_and_mask(folders, options, count):
         assert (dataset.get_column('cord') == 1).all()
 
 
+def test_planes_across_thick_slices_are_left_out(folders):
+    # Pixels of 0.5 x 0.75 mm axial, 3 x 0.5 sagittal, 3 x 0.75 coronal.
+    assert len(make(folders, plane='axial', max_stretch=1.5)) == 15
+    assert len(make(folders, plane='coronal', max_stretch=4)) == 3 * 7
+    with pytest.raises(ValueError, match='stretched at most 4 times'):
+        make(folders, plane='sagittal', max_stretch=4)
+    with pytest.raises(ValueError, match=r'max_stretch is 0\.5'):
+        make(folders, max_stretch=0.5)
+
+
+def test_slices_tell_their_patient(folders):
+    names = make(folders, plane='sagittal').get_column('patient').tolist()
+    assert names == [f'p{i} sagittal' for i in (1, 2, 3) for _ in range(4)]
+
+
 def test_lesion_slices_have_a_cord_mask_of_their_own(folders):
     dataset = make(folders, 'lesion', slices='lesion')
     (entry,) = [dataset[i] for i in range(len(dataset))]

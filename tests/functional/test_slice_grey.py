@@ -3,12 +3,12 @@ import pytest
 
 from mmmed.functional.slice_grey import (
     add_noise,
+    bend_grey,
     blur_slice,
     build_bias_field,
     change_contrast,
     change_gamma,
     erase_boxes,
-    invert_grey,
     multiply_field,
     multiply_noise,
 )
@@ -82,11 +82,11 @@ def test_holes_are_where_they_are(img):
     assert not (img == 5).all(axis=2).any()
 
 
-def test_inversion_turns_tissue_and_leaves_air():
-    img = np.array([[0, 10, 50], [200, 0, 100]], np.float32)[..., None]
-    turned = invert_grey(img)
-    assert turned[..., 0].tolist() == [[0, 200, 160], [10, 0, 110]]
-    np.testing.assert_array_equal(invert_grey(turned), img)
-    np.testing.assert_array_equal(invert_grey(0 * img), 0 * img)
-    half = invert_grey(img, strength=0.5)[..., 0]
-    assert half.tolist() == [[0, 105, 105], [105, 0, 105]]
+def test_a_curve_moves_tissue_and_leaves_air():
+    img = np.array([[0, 25.5, 127.5], [255, 191.25, 300]], np.float32)[..., None]
+    # Through (0, 0), (127.5, 255) and (255, 51).
+    bent = bend_grey(img, [255, 51])[..., 0]
+    assert bent.tolist() == [[0, 51, 255], [51, 153, 51]]
+    same = bend_grey(img, [63.75, 127.5, 191.25, 255])
+    np.testing.assert_allclose(same, np.clip(img, 0, 255), atol=1e-4)
+    assert bend_grey(img, [102])[..., 0].tolist()[1] == [102, 76.5, 102]

@@ -11,7 +11,15 @@ train_pipeline = [
     _base_.fit,
     dict(type='mmmed.WindowSlice'),
     # The one T1w spine is not to be told by its contrast, which heads have too.
-    dict(type='mmmed.RandomInvertSlice', prob=0.4),
+    dict(type='mmmed.RandomCurveSlice', prob=0.5),
+    # Nor by the size of its field of view, which is small in most of these images.
+    dict(
+        type='mmmed.RandomPoseSlice',
+        angle_deg=15.0,
+        scale=(0.8, 2.0),
+        shift=0.15,
+        prob=0.6,
+    ),
     dict(type='mmmed.SliceAugmentation', recipe='B'),
     dict(type='mmmed.PackSliceTargets'),
 ]
@@ -19,8 +27,9 @@ train_dataloader = dict(
     batch_size=32,
     num_workers=0,
     persistent_workers=False,
-    sampler=dict(epoch_length=1600),
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+    # The smallest image has five slices, the largest four hundred.
+    sampler=dict(epoch_length=1600, balance_patients=True),
+    dataset=dict(data_root=data_root, max_stretch=3.0, pipeline=train_pipeline),
 )
 val_dataloader = None
 test_dataloader = dict(

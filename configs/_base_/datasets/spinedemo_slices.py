@@ -13,9 +13,9 @@ train_pipeline = [
     _base_.load,
     fit,
     # Few images, fewer of each sequence: their contrast must not matter.
-    dict(type='mmmed.RandomInvertSlice', prob=0.4),
-    # The cascade first looks at pixels twice as large.
-    dict(type='mmmed.RandomPoseSlice', scale=(0.45, 1.15), prob=0.6),
+    dict(type='mmmed.RandomCurveSlice', prob=0.5),
+    # The cascade first looks at pixels twice as large; necks are bent.
+    dict(type='mmmed.RandomPoseSlice', angle_deg=25.0, scale=(0.45, 1.2), prob=0.7),
     dict(type='mmmed.SliceAugmentation', recipe='F'),
     dict(type='mmmed.RandomCropSlice', size=(128, 128), foreground_prob=0.7),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
@@ -34,6 +34,8 @@ train_dataloader = dict(
         _delete_=True,
         type='mmmed.ForegroundSampler',
         positive_share=0.75,
+        # The smallest image has five slices, the largest four hundred.
+        balance_patients=True,
         epoch_length=1600,
     ),
     dataset=dict(
@@ -44,6 +46,7 @@ train_dataloader = dict(
         split='train',
         target='cord',
         is_masked_only=True,
+        max_stretch=3.0,
         pipeline=train_pipeline,
     ),
 )

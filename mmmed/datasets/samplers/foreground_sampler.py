@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from mmmed.datasets.samplers.stream_sampler import StreamSampler
+from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_by_patient
 from mmmed.registry import DATA_SAMPLERS
 
 # First word after the seed of every permutation: streams that must not be equal.
 _ALL, _POSITIVE, _NEGATIVE, _ORDER = range(4)
+_KINDS = 4
 
 
 @DATA_SAMPLERS.register_module()
@@ -30,6 +31,11 @@ class ForegroundSampler(StreamSampler):
     exactly its share. Within the positives and within the negatives every case is
     drawn once before any is drawn again.
 
+    With ``balance_patients`` patients come equally often among the positives, and among
+    the negatives, however many cases they have: each block of as many draws of a pool
+    as it has patients takes one of each. Of a patient every case is drawn once before
+    any is drawn again. With slices of several planes a patient counts once a plane.
+
     Args:
         dataset: Dataset whose ``get_data_info(i)['positive']`` tells whether case i
             is positive; MMEngine's wrappers of one pass it on.
@@ -37,10 +43,12 @@ class ForegroundSampler(StreamSampler):
             all cases together, every case once per ``len(dataset)`` positions.
         epoch_length: As of the base class.
         seed: As of the base class.
+        balance_patients: Patients of few cases come as often as those of many.
 
     Raises:
         ValueError: The share is outside (0, 1), or there is no positive or no
-            negative case to fill it with, or the dataset is empty.
+            negative case to fill it with, or the dataset is empty, or does not tell
+            the patients that are to be balanced.
     """
 
     def __init__(
@@ -49,19 +57,21 @@ class ForegroundSampler(StreamSampler):
         positive_share: float | None = None,
         epoch_length: int | Literal['dataset'] | None = None,
         seed: int | None = None,
+        balance_patients: bool = False,
     ) -> None:
         super().__init__(dataset, epoch_length, seed)
         self.share = _as_fraction(positive_share)
-        self._pools = self._build_pools()
+        self._pools = {
+            pool: split_by_patient(dataset, indices) if balance_patients else [indices]
+            for pool, indices in self._build_pools().items()
+        }
 
     def find_index(self, position: int) -> int:
         """Case at a position of the stream."""
         pool, rank_in_pool = _ALL, position
         if self.share is not None:
             pool, rank_in_pool = self._locate(position, self.share)
-        indices = self._pools[pool]
-        cycle, place = divmod(rank_in_pool, len(indices))
-        return int(indices[self._permute(pool, cycle, len(indices))[place]])
+        return self._take(self._pools[pool], rank_in_pool, pool, _KINDS)
 
     def _build_pools(self) -> dict[int, np.ndarray]:
         if self.share is None:

@@ -4,14 +4,29 @@ Not here: which case comes at a position (the samplers beside this).
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from typing import Literal
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmmed.datasets.columns import read_patients
 from mmmed.datasets.draw import Draw
+
+
+def split_by_patient(dataset: Sized, indices: np.ndarray) -> list[np.ndarray]:
+    """The cases of each patient, and of each plane of a patient, in order of names.
+
+    Args:
+        dataset: Whose cases know their patient.
+        indices: Some of its cases, shape (n,).
+
+    Raises:
+        ValueError: The dataset does not tell the patients.
+    """
+    names = read_patients(dataset)[indices]
+    return [indices[names == name] for name in np.unique(names)]
 
 
 class StreamSampler(Sampler):
@@ -97,6 +112,22 @@ class StreamSampler(Sampler):
     @abstractmethod
     def find_index(self, position: int) -> int:
         """Case at a position of the stream: a function of seed and position."""
+
+    def _take(
+        self, pool: Sequence[np.ndarray], rank: int, kind: int, kinds: int
+    ) -> int:
+        """Case that comes ``rank``-th of a pool: its groups in turn, each shuffled.
+
+        Every round takes one of each group, so a group has come as often as rounds.
+        ``kinds`` is how many kinds of stream the sampler has, groups not counted.
+        """
+        group = 0
+        if len(pool) > 1:
+            rank, place = divmod(rank, len(pool))
+            group = int(self._permute(kind, rank, len(pool))[place])
+            kind += kinds * (1 + group)
+        cycle, place = divmod(rank, len(pool[group]))
+        return int(pool[group][self._permute(kind, cycle, len(pool[group]))[place]])
 
     def _permute(self, kind: int, cycle: int, size: int) -> np.ndarray:
         """Order of ``size`` things in a cycle of the stream ``kind``."""

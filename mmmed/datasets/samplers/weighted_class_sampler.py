@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mmmed.datasets.columns import read_labels
-from mmmed.datasets.samplers.stream_sampler import StreamSampler
+from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_by_patient
 from mmmed.registry import DATA_SAMPLERS
 
 # First word after the seed of every permutation: order of classes, then one a class.
@@ -37,12 +37,16 @@ class WeightedClassSampler(StreamSampler):
         target: Name of the target.
         epoch_length: As of the base class.
         seed: As of the base class.
+        balance_patients: Within a class, patients of few cases come as often as those
+            of many: each round of draws of the class takes one case of each patient;
+            with slices of several planes a patient counts once a plane.
 
     Attributes:
         classes: Class numbers that there are, ascending.
 
     Raises:
-        ValueError: Nobody has a label of the target, or the dataset has no targets.
+        ValueError: Nobody has a label of the target, the dataset has no targets, or it
+            does not tell the patients that are to be balanced.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class WeightedClassSampler(StreamSampler):
         target: str,
         epoch_length: int | Literal['dataset'] | None = None,
         seed: int | None = None,
+        balance_patients: bool = False,
     ) -> None:
         super().__init__(dataset, epoch_length, seed)
         self.target = target
@@ -61,14 +66,16 @@ class WeightedClassSampler(StreamSampler):
                 f'no case of the dataset has a label of {target!r}; sample without '
                 'classes, or correct the name'
             )
-        self._pools = [np.flatnonzero(labels == label) for label in self.classes]
+        pools = [np.flatnonzero(labels == label) for label in self.classes]
+        self._pools = [
+            split_by_patient(dataset, indices) if balance_patients else [indices]
+            for indices in pools
+        ]
 
     def find_index(self, position: int) -> int:
         """Case at a position of the stream."""
         count = len(self.classes)
         block, offset = divmod(position, count)
         rank = int(self._permute(_ORDER, block, count)[offset])
-        pool = self._pools[rank]
         # Every block takes one of each class, so a class has come as often as blocks.
-        cycle, place = divmod(block, len(pool))
-        return int(pool[self._permute(1 + rank, cycle, len(pool))[place]])
+        return self._take(self._pools[rank], block, 1 + rank, 1 + count)

@@ -18,10 +18,10 @@ from .slice_augmentation import SliceAugmentation as SliceAugmentation
 from .slice_grey import RandomBiasSlice as RandomBiasSlice
 from .slice_grey import RandomBlurSlice as RandomBlurSlice
 from .slice_grey import RandomContrastSlice as RandomContrastSlice
+from .slice_grey import RandomCurveSlice as RandomCurveSlice
 from .slice_grey import RandomDropoutSlice as RandomDropoutSlice
 from .slice_grey import RandomGainSlice as RandomGainSlice
 from .slice_grey import RandomGammaSlice as RandomGammaSlice
-from .slice_grey import RandomInvertSlice as RandomInvertSlice
 from .slice_grey import RandomNoiseSlice as RandomNoiseSlice
 from .slice_targets import PackSliceTargets as PackSliceTargets
 from .slice_warps import RandomCropResizeSlice as RandomCropResizeSlice

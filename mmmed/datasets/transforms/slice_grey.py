@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from mmmed.datasets.transforms.base import DrawnTransform, check_range, draw_uniform
 from mmmed.functional.slice_grey import (
     add_noise,
+    bend_grey,
     blur_slice,
     build_bias_field,
     change_contrast,
     change_gamma,
     erase_boxes,
-    invert_grey,
     multiply_field,
     multiply_noise,
 )
@@ -141,38 +141,44 @@ class RandomGammaSlice(SliceGrey):
 
 
 @TRANSFORMS.register_module()
-class RandomInvertSlice(SliceGrey):
-    """Dark becomes bright: T1 looks a little like T2, and the other way round.
+class RandomCurveSlice(SliceGrey):
+    """Grey values along a random curve: other tissues are bright, others alike.
 
     For networks that shall find an organ whatever the sequence, where images of one
-    sequence are few. Zeros (air, padding) stay 0.
+    sequence are few: tissues keep their shape and lose their brightness, as if each had
+    been given a random one. Black stays black, and something is white.
 
     Required keys: ``img`` (H, W, C), 0 to 255, ``rng``.
 
     Modified keys: ``img``, float32. Added keys: ``applied``.
 
+    Source: in the manner of the nonlinear intensity transformation of Zhou et al.,
+    Medical Image Analysis 67:101840, 2021, doi:10.1016/j.media.2020.101840, which draws
+    monotone curves.
+
     Args:
-        strength: Range of the share of the inverted image in a mean with the image
-            itself; at 0.5 nothing but its mean is left of tissue.
+        knots: Grey levels, evenly spaced from 0 to 255 without 0, that get values of
+            their own, >= 1; in between the curve is straight.
         prob: Probability that it is applied.
 
     Raises:
-        ValueError: The range is reversed or outside 0 to 1.
+        ValueError: ``knots`` is below 1.
     """
 
-    def __init__(
-        self, strength: Sequence[float] = (0.8, 1.0), prob: float = 1.0
-    ) -> None:
+    def __init__(self, knots: int = 4, prob: float = 1.0) -> None:
         super().__init__(prob)
-        self.strength = check_range('strength', strength, low=0, high=1)
+        if knots < 1:
+            raise ValueError(f'knots is {knots}, expected >= 1')
+        self.knots = int(knots)
 
     def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
-        """The share."""
-        return {'strength': draw_uniform(rng, *self.strength)}
+        """Values at the knots."""
+        levels = 1 - rng.random(self.knots)  # never 0
+        return {'levels': (255 * levels / levels.max()).tolist()}
 
     def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
-        """The inverted image."""
-        return invert_grey(img, **params)
+        """The image along the curve."""
+        return bend_grey(img, **params)
 
 
 @TRANSFORMS.register_module()

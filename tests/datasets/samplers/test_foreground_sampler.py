@@ -24,6 +24,17 @@ class Flags:
         return {'positive': self.positive[idx]}
 
 
+class Slices(Flags):
+    """Few slices of one patient, many of another; the last of each is positive."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.names = [name for name, n in counts.items() for _ in range(n)]
+        super().__init__([i == n - 1 for n in counts.values() for i in range(n)])
+
+    def get_data_info(self, idx: int) -> dict:
+        return super().get_data_info(idx) | {'patient_id': self.names[idx]}
+
+
 # 7 positives among 50, as rare as hemorrhage (318 of 2501).
 FLAGS = [i % 7 == 3 for i in range(50)]
 SHARES = [0.5, 0.25, 0.3, 2 / 3, 0.9]
@@ -189,6 +200,33 @@ def test_is_built_by_the_runner_s_way(prepared):
 def test_no_seed_gives_one_anyway():
     sampler = ForegroundSampler(Flags(FLAGS))
     assert sampler.seed >= 0
+
+
+@pytest.mark.parametrize('share', [None, 0.5])
+def test_patients_come_equally_often_however_many_slices(share):
+    dataset = Slices({'large': 40, 'b': 2, 'tiny': 3})
+    sampler = ForegroundSampler(
+        dataset, positive_share=share, seed=4, balance_patients=True
+    )
+    draws = [int(d) for d in islice(sampler, 480)]
+    pools = [draws]
+    if share is not None:
+        pools = [[d for d in draws if dataset.positive[d] == f] for f in (False, True)]
+        assert [len(pool) for pool in pools] == [240, 240]
+    for pool in pools:
+        names = [dataset.names[d] for d in pool]
+        rounds = [sorted(names[i : i + 3]) for i in range(0, len(names), 3)]
+        assert rounds == [['b', 'large', 'tiny']] * (len(pool) // 3)
+        of_large = [d for d in pool if d < 40]
+        # Every slice of a patient once before any comes again.
+        cycle = len(set(of_large))
+        assert len(set(of_large[:cycle])) == cycle
+    assert draws == [sampler.find_index(p) for p in range(480)]
+
+
+def test_balance_asks_for_patients():
+    with pytest.raises(ValueError, match='Flags does not tell patient'):
+        ForegroundSampler(Flags(FLAGS), seed=0, balance_patients=True)
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,24 @@ def test_wrappers_and_names():
         make(Cases([-1, -1]))
     with pytest.raises(ValueError, match='empty'):
         make(Cases([]))
+
+
+def test_patients_of_a_class_come_equally_often():
+    class Owned(Cases):
+        """The first 36 cases are of one patient, the others of one each."""
+
+        def get_data_info(self, index):
+            owner = 'many' if index < 36 else str(index)
+            return super().get_data_info(index) | {'patient_id': owner}
+
+    dataset = Owned()
+    sampler = make(dataset, balance_patients=True)
+    draws = [sampler.find_index(p) for p in range(3 * 120)]
+    assert Counter(LABELS[i] for i in draws) == {0: 120, 2: 120, 3: 120}
+    # Class 2: four cases of "many", five of other patients, so six groups.
+    found = Counter(draws)
+    owners = [i for i, label in enumerate(LABELS) if label == 2]
+    assert {found[i] for i in owners if i >= 36} == {20}
+    assert {found[i] for i in owners if i < 36} == {5}
+    with pytest.raises(ValueError, match='Cases does not tell patient'):
+        make(balance_patients=True)

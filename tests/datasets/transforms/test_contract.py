@@ -26,10 +26,10 @@ GREYS = {
     'RandomBiasSlice',
     'RandomBlurSlice',
     'RandomContrastSlice',
+    'RandomCurveSlice',
     'RandomDropoutSlice',
     'RandomGainSlice',
     'RandomGammaSlice',
-    'RandomInvertSlice',
     'RandomNoiseSlice',
 }
 WARPS = {

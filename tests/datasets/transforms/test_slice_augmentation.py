@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmmed.datasets.transforms import SliceAugmentation
+from mmmed.datasets.transforms import RandomCurveSlice, SliceAugmentation
 from mmmed.datasets.transforms.slice_recipes import RECIPES
 from mmmed.datasets.transforms.slice_warps import SliceWarp
 from mmmed.registry import TRANSFORMS
@@ -121,3 +121,19 @@ def test_label_moves_with_its_picture(make_sample):
 def test_refuses(options):
     with pytest.raises(ValueError, match='recipe'):
         SliceAugmentation(**options)
+
+
+def test_curves_are_full_of_contrast_and_keep_air_black(make_sample):
+    sample = make_sample(seed=3)
+    sample['img'] = np.linspace(0, 255, 511, dtype=np.float32).reshape(7, 73, 1)
+    step = RandomCurveSlice(knots=3)
+    changed = step(sample)
+    levels = changed['applied'][-1]['levels']
+    assert len(levels) == 3
+    assert max(levels) == 255
+    assert 0 < min(levels) < 255
+    values = changed['img'].ravel()
+    assert values[0] == 0
+    np.testing.assert_allclose(values[[170, 340, 510]], levels, rtol=1e-5)
+    with pytest.raises(ValueError, match='knots is 0'):
+        RandomCurveSlice(knots=0)
