@@ -60,12 +60,12 @@ demo: $(READY)
 # SAMPLE=folder takes real images (projects/spinal_cord_lesion), nothing generated ones.
 SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
 SPINE_SIX := \
-  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-4e_spinedemo-224x224.py \
+  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-6e_spinedemo-224x224.py \
   spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-6e_spinedemo-224x224.py \
-  spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-4e_spinedemo-224x224.py \
-  spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-4e_spinedemo-224x224.py \
-  cord_segmentation:spinalunet/spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py \
-  lesion_segmentation:spinalunet/spinalunet-c8_lesion_1xb16-synth-adam-6e_spinedemo-128x128.py
+  spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-6e_spinedemo-224x224.py \
+  spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-6e_spinedemo-224x224.py \
+  cord_segmentation:spinalunet/spinalunet-c8_cord_1xb16-adam-14e_spinedemo-96x96.py \
+  lesion_segmentation:spinalunet/spinalunet-c8_lesion_1xb16-synth-adam-10e_spinedemo-128x128.py
 
 demo-spine: $(READY)
 	test -d $(SPINE)/raw || { rm -rf $(SPINE)/raw.part && python \
@@ -79,7 +79,7 @@ demo-spine: $(READY)
 	set -e; for pair in $(SPINE_SIX); do \
 	  stage=$${pair%%:*}; data=$(SPINE)/cord; start=; \
 	  if [ $$stage = lesion_segmentation ]; then data=$(SPINE)/lesion; \
-	    start=load_from=$(SPINE)/runs/cord_segmentation/epoch_6.pth; fi; \
+	    start=load_from=$(SPINE)/runs/cord_segmentation/epoch_14.pth; fi; \
 	  mim train mmseg configs/$${pair#*:} --work-dir $(SPINE)/runs/$$stage --resume \
 	    --cfg-options train_dataloader.dataset.data_root=$$data \
 	    test_dataloader.dataset.data_root=$$data $$start; \

@@ -3,8 +3,8 @@
 Gates: the images are divided by person into four parts; gates trained on three of them
 are asked about the fourth, through the cascade, and so are cords. The only abdomen and
 the lumbar image cannot be held out and learned from: the abdomen is held out whole, of
-the lumbar image the right half. Cord: each image with a mask is held out in turn. All
-recipes are those of ``make demo-spine``, with fewer epochs where said.
+the lumbar image the right half. Cord: each image with a mask is held out in turn. The
+recipes are those of ``make demo-spine``, and generated spines are always learned from.
 
     python projects/spinal_cord_lesion/gather.py RAW --sample SAMPLE
     python benchmarks/spine_study.py RAW --cord CORD.pth --lesion LESION.pth \
@@ -21,6 +21,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from mmengine.config import Config
 
 import mmmed.compat  # noqa: F401
 from mmmed import inference
@@ -39,12 +41,12 @@ PARTS = (
 GATES = {
     stage: f'efficientvit-m0_{name}_spinedemo-224x224.py'
     for stage, name in (
-        ('anatomy', 'anatomy_1xb32-adamw-4e'),
+        ('anatomy', 'anatomy_1xb32-adamw-6e'),
         ('spine_location_view', 'locview_1xb32-adamw-6e'),
-        ('spine_sequence', 'sequence_1xb32-adamw-4e'),
+        ('spine_sequence', 'sequence_1xb32-adamw-6e'),
     )
 }
-CORD = 'spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
+CORD = 'spinalunet-c8_cord_1xb16-adam-14e_spinedemo-96x96.py'
 
 
 def call(*words: object, log: Path | None = None, codes: Sequence[int] = (0,)) -> None:
@@ -81,17 +83,17 @@ def prepare(args: argparse.Namespace, table: Path, held_out: Sequence[str]) -> P
     return out
 
 
-def train(recipe: str, epochs: int, data: Path, folder: Path) -> Path:
+def train(recipe: str, data: Path, folder: Path) -> Path:
     """Last checkpoint of a training, which is done once."""
+    config = next((ROOT / 'configs').glob(f'*/{recipe}'))
+    epochs = Config.fromfile(config).train_cfg.max_epochs
     path = folder / f'epoch_{epochs}.pth'
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        config = next((ROOT / 'configs').glob(f'*/{recipe}'))
         call(
             'mim', 'train', 'mmseg', config, '--work-dir', folder, '--resume',
             '--cfg-options', f'train_dataloader.dataset.data_root={data}',
             f'test_dataloader.dataset.data_root={data}',
-            f'train_cfg.max_epochs={epochs}',
             log=folder / 'train.log',
         )  # fmt: skip
         print(f'trained {folder}', flush=True)
@@ -133,9 +135,7 @@ def study_cord(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> N
         image = args.raw / 'images' / row['path']
         if list(image.parent.glob('*_seg*')):
             data = prepare(args, table, [row['patient']])
-            runs[image] = train(
-                CORD, args.cord_epochs, data, args.out / 'cord' / row['patient']
-            )
+            runs[image] = train(CORD, data, args.out / 'cord' / row['patient'])
     scores = []
     for image, path in runs.items():
         weights = {'cord_segmentation': path, 'lesion_segmentation': args.lesion}
@@ -153,7 +153,7 @@ def study_gates(args: argparse.Namespace, table: Path, rows: Sequence[dict]) -> 
     for number, held_out in enumerate(PARTS):
         data = prepare(args, table, held_out)
         weights = {
-            stage: train(recipe, args.gate_epochs, data, args.out / f'{stage}{number}')
+            stage: train(recipe, data, args.out / f'{stage}{number}')
             for stage, recipe in GATES.items()
         }
         weights['cord_segmentation'] = args.cord
@@ -201,8 +201,6 @@ def main() -> int:
     add('--cord', type=Path, required=True, help=text)
     add('--lesion', type=Path, required=True, help='likewise')
     add('--out', type=Path, required=True, metavar='DIR')
-    add('--cord-epochs', type=int, default=4)
-    add('--gate-epochs', type=int, default=3)
     args = parser.parse_args()
     args.raw, args.out = args.raw.resolve(), args.out.resolve()
     args.cord, args.lesion = args.cord.resolve(), args.lesion.resolve()

@@ -72,6 +72,9 @@ CT_PATIENTS = ('077', '078', '079', '081', '130')
 # Generated: subject and options of tools/make_phantom.py, by folder.
 PHANTOMS = {
     'spine': ('spine', '--patients', '6'),
+    # Whole necks in axial slices, of which there are two real ones.
+    'neck': ('spine', '--patients', '3', '--regions', 'cervical',
+             '--sequences', 'T2star', '--size', '128', '288', '20', '--seed', '1'),
     'test': ('spine', '--patients', '1', '--regions', 'cervical', '--lesions', '2',
              '--sequences', 'T2w', '--seed', '3'),
     'abdomen': ('abdomen', '--patients', '2', '--layout', 'btcv'),
@@ -180,7 +183,7 @@ def gather_real(sample: Path, out: Path) -> list[dict]:
         },
         out,
     )
-    return rows + generate('spine', images)
+    return rows + generate('spine', images) + generate('neck', images)
 
 
 def gather_generated(out: Path) -> list[dict]:
@@ -207,7 +210,7 @@ def generate(folder: str, images: Path) -> list[dict]:
         with (target / 'targets.csv').open(encoding='utf-8', newline='') as stream:
             for row in csv.DictReader(stream):
                 path = f'{folder}/{row["path"]}'
-                name = 'test' if folder == 'test' else row['path']
+                name = 'test' if folder == 'test' else f'{folder} {row["path"]}'
                 rows.append(make_row(path, 'spine', row['location'], '', name))
         return rows
     for kind in ('label', 'masks'):

@@ -70,6 +70,8 @@ class SynthesizeCordLesions(DrawnTransform):
             and its ``volume_id`` alone, on every slice, in every epoch and worker.
         seed: For ``is_fixed``, >= 0.
         keep_cord: Also give the mask of the cord.
+        label: ``'lesion'``, or ``'cord'`` to leave the mask of the cord that
+            ``gt_seg_map`` has: for a network of cords that lesions shall not disturb.
         cache_mb: Memory for what is known of the cords, in each worker.
 
     Raises:
@@ -86,6 +88,7 @@ class SynthesizeCordLesions(DrawnTransform):
         is_fixed: bool = False,
         seed: int = 0,
         keep_cord: bool = False,
+        label: str = 'lesion',
         cache_mb: float = 64,
     ) -> None:
         super().__init__(1.0)
@@ -98,12 +101,15 @@ class SynthesizeCordLesions(DrawnTransform):
                 f'focus is {focus}, seed {seed}, cache_mb {cache_mb}; expected a '
                 'probability and numbers >= 0'
             )
+        if label not in ('lesion', 'cord'):
+            raise ValueError(f"label is {label!r}, expected 'lesion' or 'cord'")
         self.recipe = _build_recipe(recipe or {})
         self.sequence = sequence
         self.focus = focus
         self.is_fixed = is_fixed
         self.seed = seed
         self.keep_cord = keep_cord
+        self.label = label
         self.cache_mb = cache_mb
         self._cords: OrderedDict[tuple[str, str], CordGeometry] = OrderedDict()
         self._maps = VolumeMaps()
@@ -192,10 +198,17 @@ class SynthesizeCordLesions(DrawnTransform):
         return np.minimum(image, _GREY_MAX), made.label.squeeze(axis)
 
     def _set_labels(self, results: dict, label: np.ndarray) -> None:
-        """The union of real and synthetic lesions as the label map."""
+        """The union of real and synthetic lesions as the label map, or the cord."""
         seg = results.get('gt_seg_map')
         path = results.get('cord_path')
         holds_cord = path is not None and path == results.get('seg_map_path')
+        if self.label == 'cord':
+            if seg is not None and not holds_cord:
+                raise ValueError(
+                    f'{results["seg_map_path"]} is no mask of a cord, which the label '
+                    'is to be; prepare the data with --target cord'
+                )
+            return
         if seg is not None and not holds_cord:
             label = np.where((label > 0) & (seg == 0), label, seg).astype(seg.dtype)
         results['gt_seg_map'] = label

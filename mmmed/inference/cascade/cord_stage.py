@@ -157,7 +157,8 @@ def _plan(
     found: dict[int, Box] = {}
     step = max(1, int(_COARSE_STEP_MM / grid.grey.stack.spacing[0]))
     step = min(step, settings.coarse_step)
-    if settings.use_crop:
+    is_large = grid.shape[0] * grid.shape[1] > settings.min_crop_pixels
+    if settings.use_crop and is_large:
         found = _locate(grid, kept, predict, settings, step)
     if not found:
         groups = _split(kept, group_size)

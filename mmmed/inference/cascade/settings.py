@@ -170,6 +170,8 @@ class CordSegmentationSettings:
         post_process: Whether small slices, all but the largest component, and holes
             are removed.
         use_crop: Whether a coarse pass finds the box that the fine pass looks at.
+        min_crop_pixels: Slices of no more pixels, of those that the network sees, are
+            looked at whole: a crop saves little there, and a coarse look may be wrong.
         coarse_factor: How much larger the coarse pass's pixels are, >= 1.
         coarse_step: The coarse pass looks at every so many slices, >= 1.
         margin_mm: Around the coarse cord, in the plane of the slices, >= 0.
@@ -179,6 +181,7 @@ class CordSegmentationSettings:
     threshold: float = 0.5
     post_process: bool = True
     use_crop: bool = True
+    min_crop_pixels: int = 128 * 128
     coarse_factor: float = 2.0
     coarse_step: int = 3
     margin_mm: float = 18.0
@@ -186,6 +189,7 @@ class CordSegmentationSettings:
     def __post_init__(self) -> None:
         _check_gate(self.checkpoint, self.threshold)
         _check_count('coarse_step', self.coarse_step, least=1)
+        _check_count('min_crop_pixels', self.min_crop_pixels, least=0)
         _check_length('coarse_factor', self.coarse_factor, least=1)
         _check_length('margin_mm', self.margin_mm, least=0)
 

@@ -121,6 +121,22 @@ def test_a_mask_of_the_cord_gives_way_and_can_be_kept(case):
     assert out['seg_fields'] == ['gt_seg_map', 'cord_mask']
 
 
+def test_a_network_of_cords_sees_lesions_and_learns_the_cord(case):
+    transform = SynthesizeCordLesions(recipe=ALWAYS, focus=1.0, label='cord')
+    before = load(case, 15, target='cord')
+    out = transform(dict(before))
+    np.testing.assert_array_equal(out['gt_seg_map'], case[2][15])
+    pixels = before.get('foreground_pixels')
+    assert (out['lesion_outcome'], out.get('foreground_pixels')) == ('ok', pixels)
+    lesions = SynthesizeCordLesions(recipe=ALWAYS, focus=1.0)(dict(before))
+    assert lesions['gt_seg_map'].any()
+    again = transform(load(case, 15, target='cord'))
+    np.testing.assert_array_equal(out['img'], again['img'])
+    assert (out['img'] != before['img'])[lesions['gt_seg_map'] > 0].any()
+    with pytest.raises(ValueError, match='no mask of a cord'):
+        transform(load(case, 15, target='lesion'))
+
+
 @pytest.mark.parametrize('name', ['empty', None])
 def test_without_a_cord_nothing_happens_and_it_is_said(case, name):
     path = name and str(case[0] / f'{name}.npy')
@@ -167,6 +183,7 @@ def test_memory_is_bounded(case):
         ({'recipe': {'size': 3}}, 'across_mm'),
         ({'sequence': 'flair'}, 'flair'),
         ({'focus': 2}, 'focus'),
+        ({'label': 'canal'}, 'canal'),
     ],
 )
 def test_wrong_options_are_refused(options, message):

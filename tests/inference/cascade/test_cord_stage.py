@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from mmmed.inference.cascade.stack import SliceStack
 from mmmed.structures import Volume
 
 SPACING = (1.0, 0.8, 2.0)
+# A crop even of slices as small as those here.
+CROPPED = CordSegmentationSettings(min_crop_pixels=0)
 
 
 def make_grid(description, values, spacing=SPACING, plane='sagittal'):
@@ -35,7 +39,7 @@ def test_crop_and_whole_slices_give_the_same_cord(description, plane):
     values, _ = make_leaning_cord()
     found = {}
     for use_crop in (True, False):
-        settings = CordSegmentationSettings(use_crop=use_crop, margin_mm=4.0)
+        settings = replace(CROPPED, use_crop=use_crop, margin_mm=4.0)
         grid = make_grid(description, values, plane=plane)
         count = len(grid.grey.stack.img)
         found[use_crop] = segment_cord(grid, range(count), see_bright, settings)
@@ -48,7 +52,7 @@ def test_crop_and_whole_slices_give_the_same_cord(description, plane):
 def test_the_mask_is_the_cord(description):
     values, cord = make_leaning_cord()
     grid = make_grid(description, values)
-    found = segment_cord(grid, range(14), see_bright, CordSegmentationSettings())
+    found = segment_cord(grid, range(14), see_bright, CROPPED)
     truth = np.moveaxis(cord, 2, 0)
     overlap = 2 * (found.mask & truth).sum() / (found.mask.sum() + truth.sum())
     assert overlap > 0.95
@@ -67,7 +71,7 @@ def test_what_the_coarse_look_misses_is_found(description):
         return prob
 
     grid = make_grid(description, values)
-    settings = CordSegmentationSettings(margin_mm=2.0)
+    settings = replace(CROPPED, margin_mm=2.0)
     found = segment_cord(grid, range(14), see_middle_only, settings, group_size=4)
     whole = segment_cord(
         make_grid(description, values),
@@ -90,7 +94,7 @@ def test_where_the_coarse_look_is_wrong_everything_is_looked_at(description):
         prob[:, :4, :4] = 1  # the corner of every coarse slice
         return prob
 
-    settings = CordSegmentationSettings(margin_mm=1.0)
+    settings = replace(CROPPED, margin_mm=1.0)
     grid = make_grid(description, values)
     found = segment_cord(grid, range(14), mistaken_at_first, settings)
     everywhere = CordSegmentationSettings(use_crop=False)
@@ -109,16 +113,34 @@ def test_where_the_coarse_look_finds_nothing_everything_is_looked_at(description
         return see_bright(img) * (len(first) > 1)
 
     grid = make_grid(description, values)
-    found = segment_cord(grid, range(14), blind_at_first, CordSegmentationSettings())
+    found = segment_cord(grid, range(14), blind_at_first, CROPPED)
     assert found.mask.any()
     assert found.slices == tuple(range(14))
     assert found.pixels > found.whole_pixels
 
 
+def test_small_slices_are_looked_at_whole(description):
+    values, _ = make_leaning_cord()
+    shapes = []
+
+    def note(img):
+        shapes.append(img.shape[1:])
+        return see_bright(img)
+
+    grid = make_grid(description, values)
+    size = grid.shape[0] * grid.shape[1]
+    for limit in (size, size - 1):
+        shapes.clear()
+        settings = CordSegmentationSettings(min_crop_pixels=limit)
+        found = segment_cord(grid, range(14), note, settings)
+        assert (set(shapes) == {grid.shape}) == (limit == size)
+        assert (found.pixels == found.whole_pixels) == (limit == size)
+
+
 def test_only_kept_slices_are_looked_at(description):
     values, _ = make_leaning_cord()
     grid = make_grid(description, values)
-    found = segment_cord(grid, [5, 6], see_bright, CordSegmentationSettings())
+    found = segment_cord(grid, [5, 6], see_bright, CROPPED)
     assert np.flatnonzero(found.mask.any(axis=(1, 2))).tolist() == [5, 6]
 
 

@@ -4,17 +4,16 @@ Command: make demo-spine, or mim train mmseg configs/spinalunet/<this file>
     --cfg-options load_from=CORD.pth, the demo's cord: lesions are parts of it.
 """
 
-_base_ = './spinalunet-c8_cord_1xb16-adam-6e_spinedemo-128x128.py'
+_base_ = './spinalunet-c8_cord_1xb16-adam-14e_spinedemo-96x96.py'
 
 data_root = 'work_dirs/demo-spine/lesion'
 # Finer than for the cord, as lesions are small.
 fit = dict(type='mmmed.FitSlice', size=(256, 256), pixel_mm=0.5)
 train_pipeline = [
     _base_.load,
-    # As bright as water at most, which is 3.9 times the cord in the T2w images.
     dict(
         type='mmmed.SynthesizeCordLesions',
-        recipe=dict(negative=0.25, ratios=dict(T2w=(1.15, 3.9))),
+        recipe=dict(_base_.lesions, negative=0.25),
         focus=0.8,
     ),
     fit,
@@ -27,6 +26,7 @@ test_pipeline = [
     dict(**fit, resize_seg=False),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
+train_cfg = dict(max_epochs=10)
 train_dataloader = dict(
     sampler=dict(positive_share=None),
     dataset=dict(
