@@ -60,7 +60,7 @@ demo: $(READY)
 # SAMPLE=folder takes real images (projects/spinal_cord_lesion), nothing generated ones.
 SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
 SPINE_SIX := \
-  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-6e_spinedemo-224x224.py \
+  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-12e_spinedemo-224x224.py \
   spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-6e_spinedemo-224x224.py \
   spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-6e_spinedemo-224x224.py \
   spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-6e_spinedemo-224x224.py \

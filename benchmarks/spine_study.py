@@ -41,7 +41,7 @@ PARTS = (
 GATES = {
     stage: f'efficientvit-m0_{name}_spinedemo-224x224.py'
     for stage, name in (
-        ('anatomy', 'anatomy_1xb32-adamw-6e'),
+        ('anatomy', 'anatomy_1xb32-adamw-12e'),
         ('spine_location_view', 'locview_1xb32-adamw-6e'),
         ('spine_sequence', 'sequence_1xb32-adamw-6e'),
     )

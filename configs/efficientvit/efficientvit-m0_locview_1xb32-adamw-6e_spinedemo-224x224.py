@@ -3,7 +3,7 @@
 Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
 """
 
-_base_ = './efficientvit-m0_anatomy_1xb32-adamw-6e_spinedemo-224x224.py'
+_base_ = './efficientvit-m0_anatomy_1xb32-adamw-12e_spinedemo-224x224.py'
 
 model = dict(head=dict(targets=dict(_delete_=True, location_view=10)))
 # Planes that spines are acquired in: in so few images coronal slices resemble sagittal.
@@ -12,3 +12,4 @@ train_dataloader = dict(
     sampler=dict(target='location_view'), dataset=dict(planes=planes)
 )
 test_dataloader = dict(dataset=dict(planes=planes))
+train_cfg = dict(max_epochs=6)

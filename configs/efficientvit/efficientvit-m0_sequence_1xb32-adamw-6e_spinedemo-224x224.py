@@ -3,7 +3,7 @@
 Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
 """
 
-_base_ = './efficientvit-m0_anatomy_1xb32-adamw-6e_spinedemo-224x224.py'
+_base_ = './efficientvit-m0_anatomy_1xb32-adamw-12e_spinedemo-224x224.py'
 
 model = dict(head=dict(targets=dict(_delete_=True, sequence=4)))
 # Here contrast is the question.
@@ -17,3 +17,4 @@ train_pipeline = [
 train_dataloader = dict(
     sampler=dict(target='sequence'), dataset=dict(pipeline=train_pipeline)
 )
+train_cfg = dict(max_epochs=6)

@@ -22,6 +22,8 @@ train_pipeline = [
     dict(type='mmmed.RandomPoseSlice', angle_deg=25.0, scale=(0.45, 1.2), prob=0.7),
     dict(type='mmmed.SliceAugmentation', recipe='F'),
     dict(type='mmmed.RandomCropSlice', size=(96, 96), foreground_prob=0.7),
+    # Surface coils: half as bright at the other end of these few centimetres.
+    dict(type='mmmed.RandomBiasSlice', order=2, gain=(0.4, 1.4), prob=0.5),
     dict(type='mmmed.PackMedInputs', label_dtype='uint8'),
 ]
 test_pipeline = [

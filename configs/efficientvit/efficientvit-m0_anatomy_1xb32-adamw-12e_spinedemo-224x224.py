@@ -1,7 +1,7 @@
-"""The demo's gate of the anatomy: a small network, a few hundred steps.
+"""The demo's gate of the anatomy: a small network, 600 steps.
 
 Command: make demo-spine, or mim train mmseg configs/efficientvit/<this file>
-Expected: see projects/spinal_cord_lesion; three CPU-minutes.
+Expected: see projects/spinal_cord_lesion; five CPU-minutes.
 """
 
 _base_ = [
@@ -15,7 +15,7 @@ model = dict(
     network=dict(backbone=dict(model='efficientvit_m0')),
     head=dict(targets=dict(anatomy=4)),
 )
-train_cfg = dict(max_epochs=6)
+train_cfg = dict(max_epochs=12)
 val_cfg = None
 val_evaluator = None
 default_hooks = dict(checkpoint=dict(save_best=None))
