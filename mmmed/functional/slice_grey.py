@@ -131,5 +131,14 @@ def erase_boxes(img: NDArray, boxes: Sequence[Sequence[int]], fill: float) -> Im
     return result
 
 
+def keep_box(img: NDArray, box: Sequence[int]) -> Image:
+    """Black outside a box of (first row, first column, rows, columns)."""
+    top, left, rows, columns = box
+    result = np.zeros(img.shape, np.float32)
+    part = slice(top, top + rows), slice(left, left + columns)
+    result[part] = img[part]
+    return result
+
+
 def _clip(img: NDArray) -> Image:
     return np.clip(img, 0, np.float32(WHITE)).astype(np.float32, copy=False)

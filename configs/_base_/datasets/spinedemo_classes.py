@@ -6,20 +6,22 @@ Made by ``make demo-spine``; nothing is validated, see ``spinedemo_slices.py``.
 _base_ = './spine_classes.py'
 
 data_root = 'work_dirs/demo-spine/cord'
+pose = dict(
+    type='mmmed.RandomPoseSlice',
+    angle_deg=15.0,
+    scale=(0.8, 2.0),
+    shift=0.15,
+    prob=0.6,
+)
 train_pipeline = [
     _base_.load,
     _base_.fit,
     dict(type='mmmed.WindowSlice'),
     # The one T1w spine is not to be told by its contrast, which heads have too.
     dict(type='mmmed.RandomCurveSlice', prob=0.5),
-    # Nor by the size of its field of view, which is small in most of these images.
-    dict(
-        type='mmmed.RandomPoseSlice',
-        angle_deg=15.0,
-        scale=(0.8, 2.0),
-        shift=0.15,
-        prob=0.6,
-    ),
+    # Nor a class by the size of its field of view, which is small in most spines.
+    dict(type='mmmed.RandomFieldSlice', size_px=(56, 224), prob=0.6),
+    pose,
     dict(type='mmmed.SliceAugmentation', recipe='B'),
     dict(type='mmmed.PackSliceTargets'),
 ]

@@ -20,6 +20,7 @@ from .slice_grey import RandomBlurSlice as RandomBlurSlice
 from .slice_grey import RandomContrastSlice as RandomContrastSlice
 from .slice_grey import RandomCurveSlice as RandomCurveSlice
 from .slice_grey import RandomDropoutSlice as RandomDropoutSlice
+from .slice_grey import RandomFieldSlice as RandomFieldSlice
 from .slice_grey import RandomGainSlice as RandomGainSlice
 from .slice_grey import RandomGammaSlice as RandomGammaSlice
 from .slice_grey import RandomNoiseSlice as RandomNoiseSlice

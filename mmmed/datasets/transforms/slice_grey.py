@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmmed.datasets.transforms.base import DrawnTransform, check_range, draw_uniform
+from mmmed.functional.masks import find_box
 from mmmed.functional.slice_grey import (
     add_noise,
     bend_grey,
@@ -20,6 +21,7 @@ from mmmed.functional.slice_grey import (
     change_contrast,
     change_gamma,
     erase_boxes,
+    keep_box,
     multiply_field,
     multiply_noise,
 )
@@ -355,3 +357,46 @@ class RandomDropoutSlice(SliceGrey):
     def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
         """The image with holes."""
         return erase_boxes(img, **params)
+
+
+@TRANSFORMS.register_module()
+class RandomFieldSlice(SliceGrey):
+    """A small field of view: black outside a random rectangle of what is not black.
+
+    For classifiers: where one class was imaged in small fields of view, the size of the
+    field would tell the class.
+
+    Required keys: ``img`` (H, W, C), ``rng``.
+
+    Modified keys: ``img``, float32. Added keys: ``applied``.
+
+    Args:
+        size_px: Least and largest side of the rectangle in pixels, >= 1; not more than
+            the box around everything that is not black.
+        prob: Probability that it is applied.
+
+    Raises:
+        ValueError: The range is reversed or below 1.
+    """
+
+    def __init__(self, size_px: Sequence[int] = (32, 224), prob: float = 1.0) -> None:
+        super().__init__(prob)
+        self.size_px = check_range('size_px', size_px, low=1, high=1e5)
+
+    def draw(self, results: dict, rng: np.random.Generator) -> dict[str, Any]:
+        """First row, first column, rows and columns of the rectangle."""
+        img = results['img']
+        seen = find_box((img > 0).any(axis=2)) or tuple(
+            slice(0, n) for n in img.shape[:2]
+        )
+        least, most = (int(value) for value in self.size_px)
+        sides, corner = [], []
+        for side in seen:
+            length = min(side.stop - side.start, int(rng.integers(least, most + 1)))
+            corner.append(int(rng.integers(side.start, side.stop - length + 1)))
+            sides.append(length)
+        return {'box': [*corner, *sides]}
+
+    def change(self, img: NDArray, **params: Any) -> NDArray[np.float32]:
+        """The image within the rectangle."""
+        return keep_box(img, **params)

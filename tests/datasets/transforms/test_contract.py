@@ -19,6 +19,7 @@ ARGUMENTS = {
     'JointSequences': {'transforms': [{'type': 'mmmed.RandomFlipVolume'}]},
     'EachSequence': {'transforms': [{'type': 'mmmed.RandomIntensityVolume'}]},
     'RandomBlurSlice': {'limit': 7},
+    'RandomFieldSlice': {'size_px': (4, 12)},
     'SliceAugmentation': {'recipe': 'F'},
 }
 # Changes of grey values that keep fractions, and deformations of a slice.
@@ -28,6 +29,7 @@ GREYS = {
     'RandomContrastSlice',
     'RandomCurveSlice',
     'RandomDropoutSlice',
+    'RandomFieldSlice',
     'RandomGainSlice',
     'RandomGammaSlice',
     'RandomNoiseSlice',

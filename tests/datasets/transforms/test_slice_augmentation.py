@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from mmmed.datasets.transforms import RandomCurveSlice, SliceAugmentation
+from mmmed.datasets.transforms import (
+    RandomCurveSlice,
+    RandomFieldSlice,
+    SliceAugmentation,
+)
 from mmmed.datasets.transforms.slice_recipes import RECIPES
 from mmmed.datasets.transforms.slice_warps import SliceWarp
 from mmmed.registry import TRANSFORMS
@@ -137,3 +141,26 @@ def test_curves_are_full_of_contrast_and_keep_air_black(make_sample):
     np.testing.assert_allclose(values[[170, 340, 510]], levels, rtol=1e-5)
     with pytest.raises(ValueError, match='knots is 0'):
         RandomCurveSlice(knots=0)
+
+
+def test_a_field_of_view_lies_in_what_is_not_black(make_sample):
+    img = np.zeros((40, 60, 2), np.float32)
+    img[5:30, 10:50] = 7
+    step = RandomFieldSlice(size_px=(8, 30))
+    corners, sides = [], []
+    for seed in range(40):
+        out = step(make_sample(seed=seed) | {'img': img})
+        top, left, rows, columns = out['applied'][-1]['box']
+        expected = np.zeros_like(img)
+        expected[top : top + rows, left : left + columns] = 7
+        np.testing.assert_array_equal(out['img'], expected)
+        assert (out['img'] > 0).sum() == 2 * rows * columns
+        corners.append((top, left))
+        sides.append((rows, columns))
+    assert (min(s[0] for s in sides), max(s[0] for s in sides)) == (8, 25)
+    assert 8 <= min(s[1] for s in sides) < max(s[1] for s in sides) <= 30
+    assert {5} < {corner[0] for corner in corners}
+    black = step(make_sample(seed=1) | {'img': 0 * img})['img']
+    assert not black.any()
+    with pytest.raises(ValueError, match='size_px'):
+        RandomFieldSlice(size_px=(0, 4))
