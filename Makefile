@@ -60,10 +60,10 @@ demo: $(READY)
 # SAMPLE=folder takes real images (projects/spinal_cord_lesion), nothing generated ones.
 SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
 SPINE_SIX := \
-  anatomy:efficientvit/efficientvit-m0_anatomy_1xb32-adamw-12e_spinedemo-224x224.py \
-  spine_location_view:efficientvit/efficientvit-m0_locview_1xb32-adamw-6e_spinedemo-224x224.py \
-  spine_sequence:efficientvit/efficientvit-m0_sequence_1xb32-adamw-6e_spinedemo-224x224.py \
-  spinal_cord:efficientvit/efficientvit-m0_cord_1xb32-adamw-6e_spinedemo-224x224.py \
+  anatomy:resnet/resnet10t_anatomy_1xb32-adamw-12e_spinedemo-112x112.py \
+  spine_location_view:resnet/resnet10t_locview_1xb32-adamw-6e_spinedemo-112x112.py \
+  spine_sequence:resnet/resnet10t_sequence_1xb32-adamw-6e_spinedemo-112x112.py \
+  spinal_cord:resnet/resnet10t_cord_1xb32-adamw-6e_spinedemo-112x112.py \
   cord_segmentation:spinalunet/spinalunet-c8_cord_1xb16-adam-14e_spinedemo-96x96.py \
   lesion_segmentation:spinalunet/spinalunet-c8_lesion_1xb16-synth-adam-10e_spinedemo-128x128.py
 
@@ -76,11 +76,13 @@ demo-spine: $(READY)
 	    --targets $(SPINE)/raw/targets.csv --val-patients test --overwrite \
 	    --out $(SPINE)/$$target || test $$? -eq 3 || exit 1; \
 	done
+	@# --resume with load_from would go on with the cord's training.
 	set -e; for pair in $(SPINE_SIX); do \
-	  stage=$${pair%%:*}; data=$(SPINE)/cord; start=; \
+	  stage=$${pair%%:*}; data=$(SPINE)/cord; start=; resume=--resume; \
 	  if [ $$stage = lesion_segmentation ]; then data=$(SPINE)/lesion; \
-	    start=load_from=$(SPINE)/runs/cord_segmentation/epoch_14.pth; fi; \
-	  mim train mmseg configs/$${pair#*:} --work-dir $(SPINE)/runs/$$stage --resume \
+	    if [ ! -f $(SPINE)/runs/$$stage/last_checkpoint ]; then resume=; \
+	      start=load_from=$(SPINE)/runs/cord_segmentation/epoch_14.pth; fi; fi; \
+	  mim train mmseg configs/$${pair#*:} --work-dir $(SPINE)/runs/$$stage $$resume \
 	    --cfg-options train_dataloader.dataset.data_root=$$data \
 	    test_dataloader.dataset.data_root=$$data $$start; \
 	done

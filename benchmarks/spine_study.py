@@ -39,7 +39,7 @@ PARTS = (
     ('sct_mt', 'sub-9604', 'head_ct_130', 'brain_ms', 'hippocampus_006'),
 )
 GATES = {
-    stage: f'efficientvit-m0_{name}_spinedemo-224x224.py'
+    stage: f'resnet10t_{name}_spinedemo-112x112.py'
     for stage, name in (
         ('anatomy', 'anatomy_1xb32-adamw-12e'),
         ('spine_location_view', 'locview_1xb32-adamw-6e'),

@@ -62,7 +62,8 @@ OTHERS = (
     ),
     ('abdomen/totalsegmentator/example_ct', 'abdomen_ct', 'abdomen'),
     *(
-        (f'hippocampus/images/hippocampus_{k:03d}', f'hippocampus_{k:03d}', 'other')
+        # Cut from heads.
+        (f'hippocampus/images/hippocampus_{k:03d}', f'hippocampus_{k:03d}', 'head')
         for k in (1, 3, 4, 6)
     ),
 )
