@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mmmed.functional.components import label_components
 
@@ -125,14 +126,20 @@ def grow_box(
     return grown[0], grown[1], grown[2], grown[3]
 
 
-def keep_largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest component of a mask; corners connect; of equals the first.
+def keep_longest(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """The component that reaches farthest along the body, as a cord does.
+
+    Corners connect; of equally long components the largest stays, of equals the first.
 
     Args:
-        mask: Shape (Z, Y, X).
+        mask: Shape (S, H, W), or any of three axes.
+        axis: The one that is most along the body.
     """
     labels, count = label_components(mask, connectivity=26)
     if count < 2:
         return mask
-    sizes = np.bincount(labels.ravel())[1:]
-    return np.asarray(labels == 1 + int(sizes.argmax()))
+    boxes = ndimage.find_objects(labels)
+    lengths = np.array([box[axis].stop - box[axis].start for box in boxes])
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    best = int(np.lexsort((-sizes, -lengths))[0])
+    return np.asarray(labels == 1 + best)

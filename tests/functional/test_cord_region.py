@@ -5,7 +5,7 @@ from mmmed.functional.cord_region import (
     find_slice_box,
     grow_box,
     join_boxes,
-    keep_largest,
+    keep_longest,
     scale_box,
     widen_box,
 )
@@ -53,11 +53,14 @@ def test_a_box_grows_where_the_mask_touches_it():
     assert grow_box(whole, (0, 64, 0, 48), shape, **grow) == (0, 64, 0, 48)
 
 
-def test_the_largest_component_stays():
+def test_the_component_along_the_body_stays():
     mask = np.zeros((3, 5, 6), bool)
     mask[0, 0, 0] = mask[1, 1, 1] = mask[2, 2, 2] = True
-    mask[0, 4, 4:6] = True
-    kept = keep_largest(mask)
+    mask[0, 3:5, 3:6] = True  # larger, in one slice
+    kept = keep_longest(mask, 0)
     assert kept.sum() == 3
     assert kept[1, 1, 1]
-    assert not keep_largest(np.zeros((2, 2, 2), bool)).any()
+    across = keep_longest(mask, 2)
+    assert across.sum() == 6  # both three columns long: the larger one
+    assert across[0, 3, 3]
+    assert not keep_longest(np.zeros((2, 2, 2), bool), 1).any()

@@ -18,7 +18,7 @@ from mmmed.functional.cord_region import (
     find_slice_box,
     grow_box,
     join_boxes,
-    keep_largest,
+    keep_longest,
     scale_box,
     widen_box,
 )
@@ -105,11 +105,11 @@ def clean_cord(mask: NDArray[np.bool_], plane: str, min_area: int) -> NDArray[np
             fewer, and axial ones, which cut across the cord, a tenth.
 
     Returns:
-        A new mask: the largest component, holes filled slice by slice.
+        A new mask: the longest component, holes filled slice by slice.
     """
     if not mask.any():
         return mask
-    mask = keep_largest(mask).copy()
+    mask = keep_longest(mask, _get_body_axis(plane)).copy()
     share = _AXIAL_SHARE if plane == 'axial' else 1.0
     least = min_area * share * mask[0].size / _PUBLISHED_PIXELS
     for index in np.flatnonzero(mask.any(axis=(1, 2))):
@@ -198,7 +198,7 @@ def _locate(
     mask = prob > settings.threshold
     if not mask.any():
         return {}
-    mask = keep_largest(mask)
+    mask = keep_longest(mask, _get_body_axis(grid.grey.stack.plane))
     boxes = {}
     for index, part in zip(sampled, mask, strict=True):
         box = find_slice_box(part)
@@ -212,6 +212,7 @@ def _look(
 ) -> list[tuple[list[int], Box, NDArray[np.float32]]]:
     """Probabilities of each group that has a box, or gets one from its neighbour."""
     margin = grid.count_pixels(settings.margin_mm)
+    axis = _get_body_axis(grid.grey.stack.plane)
     pending, boxes = sorted(plan.boxes), dict(plan.boxes)
     found = []
     while pending:
@@ -221,7 +222,11 @@ def _look(
             prob = predict(grid.take(group, box))
             mask = prob > settings.threshold
             grown = grow_box(
-                keep_largest(mask), box, grid.shape, margin=margin, divisor=grid.divisor
+                keep_longest(mask, axis),
+                box,
+                grid.shape,
+                margin=margin,
+                divisor=grid.divisor,
             )
             if grown == box:
                 break
@@ -233,6 +238,11 @@ def _look(
                 boxes[neighbor] = box
                 pending.append(neighbor)
     return found
+
+
+def _get_body_axis(plane: str) -> int:
+    """Axis of a stack (S, H, W) from foot to head: across axial slices, or the rows."""
+    return 0 if plane == 'axial' else 1
 
 
 def _split(slices: list[int], size: int) -> list[list[int]]:

@@ -167,7 +167,7 @@ class CordSegmentationSettings:
     Args:
         checkpoint: See :class:`AnatomySettings`.
         threshold: Probability that a voxel of the cord must exceed, in (0, 1).
-        post_process: Whether small slices, all but the largest component, and holes
+        post_process: Whether small slices, all but the longest component, and holes
             are removed.
         use_crop: Whether a coarse pass finds the box that the fine pass looks at.
         min_crop_pixels: Slices of no more pixels, of those that the network sees, are
