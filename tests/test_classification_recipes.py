@@ -15,7 +15,8 @@ RECIPES = sorted(
     path
     for folder in ('resnet', 'crn', 'uniformer')
     for path in (ROOT / folder).glob('*.py')
-    if '_slice_' not in path.stem  # single slices: tests/test_spine_recipes.py
+    # Single slices: tests/test_spine_recipes.py.
+    if '_slice_' not in path.stem and '_spinedemo-' not in path.stem
 )
 # Stored crops, and what comes out of the training pipeline: (C, Z, Y, X).
 SHAPES = {

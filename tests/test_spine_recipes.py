@@ -11,7 +11,10 @@ from mmmed.inference.cascade.slice_recipe import read_slice_recipe
 from mmmed.structures.spine_classes import SPINE_TARGETS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-CLASSIFIERS = sorted(CONFIGS.glob('efficientvit/*_spine-*.py'))
+CLASSIFIERS = [
+    *sorted(CONFIGS.glob('efficientvit/*_spine-*.py')),
+    *sorted(CONFIGS.glob('resnet/*_spinedemo-*.py')),
+]
 TWO = ('sagittal', 'axial')
 SEGMENTORS = [
     path

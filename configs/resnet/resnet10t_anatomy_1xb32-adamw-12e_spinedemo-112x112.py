@@ -17,6 +17,7 @@ model = dict(
     head=dict(targets=dict(anatomy=4), batch_norm=False),
 )
 train_cfg = dict(max_epochs=12)
+auto_scale_lr = dict(base_batch_size=32)
 val_cfg = None
 val_evaluator = None
 default_hooks = dict(checkpoint=dict(save_best=None))

@@ -18,5 +18,6 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 train_cfg = dict(max_epochs=14)
+auto_scale_lr = dict(base_batch_size=16)
 val_cfg = None
 default_hooks = dict(checkpoint=dict(save_best=None))
