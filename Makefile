@@ -57,7 +57,8 @@ demo: $(READY)
 	python tools/report.py $(DEMO)/run
 
 # --- the spinal cord cascade, small ---------------------------------------------------
-# SAMPLE=folder takes real images (projects/spinal_cord_lesion), nothing generated ones.
+# SAMPLE=folder takes real images (projects/spinal_cord_lesion) and generated spines
+# beside them, without it everything is generated.
 SPINE := work_dirs/demo-spine$(if $(SAMPLE),-real)
 SPINE_SIX := \
   anatomy:resnet/resnet10t_anatomy_1xb32-adamw-12e_spinedemo-112x112.py \

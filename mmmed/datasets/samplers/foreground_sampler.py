@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_by_patient
+from mmmed.datasets.columns import read_patients
+from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_pool
 from mmmed.registry import DATA_SAMPLERS
 
 # First word after the seed of every permutation: streams that must not be equal.
-_ALL, _POSITIVE, _NEGATIVE, _ORDER = range(4)
-_KINDS = 4
+_ALL, _POSITIVE, _NEGATIVE, _ORDER, _KINDS = range(5)
 
 
 @DATA_SAMPLERS.register_module()
@@ -61,8 +61,9 @@ class ForegroundSampler(StreamSampler):
     ) -> None:
         super().__init__(dataset, epoch_length, seed)
         self.share = _as_fraction(positive_share)
+        names = read_patients(dataset) if balance_patients else None
         self._pools = {
-            pool: split_by_patient(dataset, indices) if balance_patients else [indices]
+            pool: split_pool(indices, names)
             for pool, indices in self._build_pools().items()
         }
 

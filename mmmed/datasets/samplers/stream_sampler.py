@@ -11,22 +11,20 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from mmmed.datasets.columns import read_patients
 from mmmed.datasets.draw import Draw
 
 
-def split_by_patient(dataset: Sized, indices: np.ndarray) -> list[np.ndarray]:
-    """The cases of each patient, and of each plane of a patient, in order of names.
+def split_pool(indices: np.ndarray, names: np.ndarray | None) -> list[np.ndarray]:
+    """The cases of a pool by their names, in the order of these.
 
     Args:
-        dataset: Whose cases know their patient.
-        indices: Some of its cases, shape (n,).
-
-    Raises:
-        ValueError: The dataset does not tell the patients.
+        indices: Some cases of a dataset, shape (n,).
+        names: A name for each case of the dataset; None for one group of all.
     """
-    names = read_patients(dataset)[indices]
-    return [indices[names == name] for name in np.unique(names)]
+    if names is None:
+        return [indices]
+    own = names[indices]
+    return [indices[own == name] for name in np.unique(own)]
 
 
 class StreamSampler(Sampler):

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from mmmed.datasets.columns import read_labels
-from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_by_patient
+from mmmed.datasets.columns import read_labels, read_patients
+from mmmed.datasets.samplers.stream_sampler import StreamSampler, split_pool
 from mmmed.registry import DATA_SAMPLERS
 
 # First word after the seed of every permutation: order of classes, then one a class.
@@ -66,10 +66,9 @@ class WeightedClassSampler(StreamSampler):
                 f'no case of the dataset has a label of {target!r}; sample without '
                 'classes, or correct the name'
             )
-        pools = [np.flatnonzero(labels == label) for label in self.classes]
+        names = read_patients(dataset) if balance_patients else None
         self._pools = [
-            split_by_patient(dataset, indices) if balance_patients else [indices]
-            for indices in pools
+            split_pool(np.flatnonzero(labels == label), names) for label in self.classes
         ]
 
     def find_index(self, position: int) -> int:
